@@ -1,0 +1,51 @@
+"""JSON as it stands on our topics: typed decoding, exact decimals, and one canonical form that means "equal"."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+
+
+class MalformedMessageError(ValueError):
+    """A message is not what its type says; the text names the path and what was expected, never the value."""
+
+
+def encode(message: Any) -> bytes:
+    """Encode a message as JSON; a Decimal becomes a number with all its digits."""
+    return _encoder.encode(message)
+
+
+def canonical(message: Any) -> bytes:
+    """Encode with sorted keys: two values are equal exactly when these bytes are."""
+    return _canonical.encode(message)
+
+
+@cache
+def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    """Return the decoder of a message type; numbers in untyped places come back as exact decimals."""
+    return msgspec.json.Decoder(kind, float_hook=Decimal)
+
+
+def decode(kind: type[T], data: bytes | msgspec.Raw) -> T:
+    """Decode and check a message.
+
+    Raises:
+        MalformedMessageError: the bytes are not JSON, or not of this type.
+    """
+    try:
+        message: T = decoder(kind).decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MalformedMessageError(str(error)) from error
+    return message
+
+
+def raw(value: Mapping[str, Any]) -> msgspec.Raw:
+    """Keep a JSON object as its bytes."""
+    return msgspec.Raw(_encoder.encode(value))

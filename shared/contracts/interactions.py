@@ -1,0 +1,80 @@
+"""An interaction is an accepted event before its customer is known; an activity is the same event after."""
+
+from datetime import datetime
+
+import msgspec
+
+from shared.contracts.identities import IdentityRef
+from shared.contracts.money import Money
+
+
+class Interaction(msgspec.Struct, frozen=True, kw_only=True):
+    """What ingest publishes to `crm.interactions.v1`.
+
+    `identities` holds at least one, strongest first. `payload` and `context` are JSON objects kept as bytes, so that
+    who only passes them on does not pay for decoding. `dedupe_key` (32 hexadecimal digits, rising with the event's own
+    time) and `payload_hash` (32 hexadecimal digits) do not change when a sender retries: same key and hash is a
+    duplicate, same key and other hash a conflict.
+    """
+
+    message_id: str
+    source: str
+    name: str
+    family: str
+    occurred_at: datetime
+    received_at: datetime
+    identities: tuple[IdentityRef, ...]
+    payload: msgspec.Raw
+    context: msgspec.Raw
+    dedupe_key: str
+    payload_hash: str
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
+    """What profile publishes to `crm.activities.v1`: each interaction once, with its customer.
+
+    `customer_version` is the version of the customer's record that first contains this event.
+    """
+
+    message_id: str
+    source: str
+    name: str
+    family: str
+    occurred_at: datetime
+    received_at: datetime
+    customer_id: str
+    identity_id: str
+    customer_version: int
+    payload: msgspec.Raw
+    context: msgspec.Raw
+
+
+class OrderLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of an order."""
+
+    product_id: str | None = None
+    quantity: str | None = None
+    price: str | None = None
+
+
+class OrderPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Family `order`."""
+
+    order_id: str | None = None
+    total: Money | None = None
+    lines: tuple[OrderLine, ...] = ()
+
+
+class IdentifyPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """Family `identify`: trait values by name; null unsets a trait."""
+
+    traits: dict[str, msgspec.Raw] = {}
+
+
+class ConsentPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Family `consent`: what was agreed to (`purpose`) and on which channel."""
+
+    purpose: str
+    channel: str
+    basis: str | None = None
+    text_version: str | None = None

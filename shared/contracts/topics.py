@@ -1,0 +1,130 @@
+"""The topic registry: every topic, what is on it, who writes it and who reads it; topics are created from it."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import msgspec
+
+from shared.contracts.customers import CustomerRecord
+from shared.contracts.interactions import Activity, Interaction
+from shared.contracts.outreach import OutreachEvent
+from shared.contracts.segments import SegmentChange, SegmentMembership
+
+DAY_MS = 86_400_000
+
+
+class Kind(StrEnum):
+    """What a consumer may rely on."""
+
+    RAW = "raw"
+    """Written by others: anything, repeated or missing offsets included."""
+    LOG = "log"
+    """Ours, unsequenced: repeats possible, told apart by message id."""
+    SEQUENCED_LOG = "sequenced_log"
+    """Ours, with `ce_sequence` gap-free per partition: a repeat is an older sequence, a gap is an alarm."""
+    STATE = "state"
+    """Ours, compacted: apply only what is greater in (incarnation, version); a null value is a tombstone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic. Retention is in days; a state topic keeps the last record of each key instead."""
+
+    name: str
+    kind: Kind
+    key: str
+    payload: type[msgspec.Struct] | None
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    retention_days: int = 30
+    extra: tuple[tuple[str, str], ...] = field(default=())
+
+    @property
+    def dead_letter(self) -> str:
+        """Name the topic that takes what could not be read from this one."""
+        return f"{self.name}.dlq"
+
+    def config(self) -> dict[str, str]:
+        """Render Kafka's topic settings."""
+        if self.kind is Kind.STATE:
+            # Compaction never touches the active segment, so it must roll also when little is written.
+            settings = {
+                "cleanup.policy": "compact",
+                "segment.ms": str(DAY_MS),
+                "max.compaction.lag.ms": str(7 * DAY_MS),
+            }
+        else:
+            settings = {"cleanup.policy": "delete", "retention.ms": str(self.retention_days * DAY_MS)}
+        if self.kind is Kind.RAW:
+            settings["message.timestamp.type"] = "LogAppendTime"
+        return settings | dict(self.extra)
+
+
+RAW_EVENTS = Topic("crm.raw-events.v1", Kind.RAW, "any", None, ("anybody",), ("ingest",), retention_days=7)
+RAW_EVENTS_DLQ = Topic(RAW_EVENTS.dead_letter, Kind.LOG, "as the source", None, ("ingest",), (), retention_days=14)
+INTERACTIONS = Topic(
+    "crm.interactions.v1",
+    Kind.LOG,
+    "identity_id of the strongest identity",
+    Interaction,
+    ("ingest",),
+    ("profile",),
+    7,
+)
+CUSTOMERS = Topic(
+    "crm.customers.v1",
+    Kind.STATE,
+    "customer_id",
+    CustomerRecord,
+    ("profile",),
+    ("segmenter", "engagement", "metrics"),
+)
+ACTIVITIES = Topic(
+    "crm.activities.v1",
+    Kind.SEQUENCED_LOG,
+    "customer_id",
+    Activity,
+    ("profile",),
+    ("segmenter", "metrics"),
+)
+SEGMENT_CHANGES = Topic(
+    "crm.segment-changes.v1",
+    Kind.SEQUENCED_LOG,
+    "customer_id",
+    SegmentChange,
+    ("segmenter",),
+    ("engagement", "metrics"),
+)
+SEGMENT_MEMBERSHIPS = Topic(
+    "crm.segment-memberships.v1",
+    Kind.STATE,
+    "customer_id:segment, partitioned by customer_id",
+    SegmentMembership,
+    ("segmenter",),
+    (),
+)
+OUTREACH = Topic("crm.outreach.v1", Kind.SEQUENCED_LOG, "customer_id", OutreachEvent, ("engagement",), ("metrics",))
+
+REGISTRY: tuple[Topic, ...] = (
+    RAW_EVENTS,
+    RAW_EVENTS_DLQ,
+    INTERACTIONS,
+    CUSTOMERS,
+    ACTIVITIES,
+    SEGMENT_CHANGES,
+    SEGMENT_MEMBERSHIPS,
+    OUTREACH,
+)
+"""Every topic of ours, in the order of the flow."""
+
+
+def topic(name: str) -> Topic:
+    """Return the topic of that name.
+
+    Raises:
+        KeyError: no such topic in the registry.
+    """
+    for candidate in REGISTRY:
+        if candidate.name == name:
+            return candidate
+    raise KeyError(name)
