@@ -1,0 +1,1 @@
+"""The five services; each package's docstring is its charter."""

@@ -1,0 +1,1 @@
+"""What may be sent to whom, and what became of it."""

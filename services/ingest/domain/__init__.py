@@ -1,0 +1,1 @@
+"""How a raw event is read, checked and named."""

@@ -1,0 +1,1 @@
+"""Which facts an event is, and which KPI they add up to."""

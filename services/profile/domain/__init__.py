@@ -1,0 +1,1 @@
+"""How identities join into customers and events fold into records."""

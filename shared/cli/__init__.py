@@ -1,0 +1,1 @@
+"""`rapport`, the one command line."""

@@ -1,0 +1,1 @@
+"""The demonstration: real orders, all the way, checked against published totals."""

@@ -1,0 +1,1 @@
+"""The shell that all five services run in: lanes, batches, publications, faults."""
