@@ -1,1 +1,1 @@
-"""The shell that all five services run in: lanes, batches, publications, faults."""
+"""The shell that all five services run in: exactly-once batches between Kafka and PostgreSQL."""
