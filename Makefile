@@ -73,13 +73,15 @@ clean: ## stop what runs, then remove .venv, .rapport and every cache
 
 # --- what setup is made of: each stamp is older than what it was made from only when work is due
 
-$(BIN)/uv: requirements/bootstrap.txt
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
-		echo "Rapport needs Python 3.11 or later, and $(PYTHON) is $$($(PYTHON) --version 2>&1)." >&2; \
+		echo "Rapport needs Python 3.11 or later; $(PYTHON) says: $$($(PYTHON) --version 2>&1)." >&2; \
 		echo "Name another one: make PYTHON=python3.12 setup" >&2; exit 1; }
 	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
-	@$(PYTHON) -m venv $(VENV) || { \
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "Python's own venv module is incomplete here (Debian and Ubuntu: install python3-venv)." >&2; exit 1; }
+
+$(BIN)/uv: requirements/bootstrap.txt | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
 	@touch $@
 

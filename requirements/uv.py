@@ -37,7 +37,6 @@ def uv_environment(settings: Mapping[str, str], environment: Mapping[str, str]) 
         "UV_DEFAULT_INDEX": settings.get("index-url", ""),
         "UV_INDEX": " ".join(settings.get("extra-index-url", "").split()),
         "UV_FIND_LINKS": ",".join(links),
-        "UV_NO_INDEX": "1" if settings.get("no-index", "").lower() in _TRUE else "",
         "UV_INSECURE_HOST": " ".join(settings.get("trusted-host", "").split()),
         "UV_HTTP_TIMEOUT": settings.get("timeout", settings.get("default-timeout", "")),
         "SSL_CERT_FILE": settings.get("cert", ""),
@@ -46,13 +45,19 @@ def uv_environment(settings: Mapping[str, str], environment: Mapping[str, str]) 
     return {name: value for name, value in said.items() if value and name not in environment}
 
 
+def uv_arguments(settings: Mapping[str, str], arguments: list[str]) -> list[str]:
+    """Add what uv reads from its command line only: that no index is to be asked."""
+    offline = settings.get("no-index", "").lower() in _TRUE and arguments[:1] == ["pip"]
+    return [*arguments[:2], "--no-index", *arguments[2:]] if offline else arguments
+
+
 def main(arguments: list[str]) -> int:
     """Run uv on this interpreter's environment and return its exit code."""
     listed = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True)
     prefix = Path(sys.prefix)
-    said = uv_environment(pip_settings(listed.stdout.splitlines()), os.environ)
-    environment = {**os.environ, **said, "VIRTUAL_ENV": str(prefix)}
-    command = [str(prefix / "bin" / "uv"), *arguments]
+    settings = pip_settings(listed.stdout.splitlines())
+    environment = {**os.environ, **uv_environment(settings, os.environ), "VIRTUAL_ENV": str(prefix)}
+    command = [str(prefix / "bin" / "uv"), *uv_arguments(settings, arguments)]
     return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - the Makefile's own words
 
 
