@@ -54,7 +54,7 @@ def test_no_file_names(what: str, pattern: re.Pattern[str]) -> None:
         ("see /" + "work/main/x.py", True),
         ("cd /" + "tmp", True),
         ("'/" + "root/.cache'", True),
-        ("docs/work/plan.md", False),
+        ("docs/home/plan.md", False),
         ("how /temporary/ it is", False),
     ],
 )

@@ -61,6 +61,10 @@ SEEDS = [
 PERMITTED = [
     Seed("faust-at-the-edge", "services/profile/app.py", "import faust"),
     Seed("faust-at-the-edge", "shared/runtime/seeded.py", "from mode import Service"),
+    Seed(
+        "domain-knows-no-runtime", "services/ingest/domain/seeded.py", "from shared.runtime.errors import PoisonError"
+    ),
+    Seed("pure-core", "services/ingest/domain/seeded.py", "from shared.runtime.errors import PoisonError"),
     Seed("tool-layers", "shared/demo/seeded.py", "import shared.local"),
     Seed("service-layers", "services/ingest/seeded.py", "import shared.contracts"),
 ]

@@ -15,7 +15,7 @@ VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "constants", "m
 
 # What silences a finding, when it names the rule; the rest of the comment is the reason.
 _SILENCER = re.compile(r"type: ignore\[[a-z, -]+\]|(?:ruff: )?noqa: [A-Z]+\d+(?:, ?[A-Z]+\d+)*")
-_BARE = re.compile(r"\bnoqa\b|type:\s*ignore|pragma: no cover", re.IGNORECASE)
+_BARE = re.compile(r"\bnoqa\b|type:\s*ignore|pragma:\s*no\s*cover", re.IGNORECASE)
 
 # Calls whose answer differs from one run to the next.
 READS_THE_WORLD = {"now", "utcnow", "today", "time", "monotonic", "uuid1", "uuid4", "uuid6", "uuid7", "urandom"}
