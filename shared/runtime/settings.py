@@ -13,6 +13,7 @@ from pydantic_settings.exceptions import SettingsError
 from shared.runtime.errors import FatalError
 
 PREFIX = "CRM_"
+MIN_SECRET = 16
 
 _BOOTSTRAP = re.compile(r"[A-Za-z0-9._-]+:[0-9]{1,5}(,[A-Za-z0-9._-]+:[0-9]{1,5})*")
 _DATABASE_URL = re.compile(r"postgres(ql)?://[^\s]+")
@@ -42,7 +43,7 @@ class RuntimeSettings(BaseSettings):
     kafka_bootstrap_servers: str = Field(description="Kafka brokers to start from: host:port, several by comma.")
     database_url: SecretStr = Field(description="PostgreSQL: postgresql://user:password@host:port/database.")
     identity_secret: SecretStr | None = Field(
-        None, min_length=16, description="Key of the HMAC that turns an identity into its id; 16 characters or more."
+        None, description="Key of the HMAC that turns an identity into its id; 16 characters or more."
     )
     instance_id: str | None = Field(
         None,
@@ -100,6 +101,13 @@ class RuntimeSettings(BaseSettings):
     def _database_is_postgresql(cls, value: SecretStr) -> SecretStr:
         if not _DATABASE_URL.fullmatch(value.get_secret_value()):
             raise ValueError("expected postgresql://user:password@host:port/database")
+        return value
+
+    @field_validator("identity_secret")
+    @classmethod
+    def _secret_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_SECRET:
+            raise ValueError(f"expected {MIN_SECRET} characters or more")
         return value
 
     @model_validator(mode="after")
@@ -166,7 +174,7 @@ def _problem(kind: type[RuntimeSettings], prefix: str, error: ErrorDetails) -> s
     field = str(error["loc"][0])
     info = kind.model_fields[field]
     own = f"{prefix}{field.upper()}"
-    variable = own if own in os.environ else f"{PREFIX}{field.upper()}"
+    variable = own if os.environ.get(own) else f"{PREFIX}{field.upper()}"
     if error["type"] == "missing":
         return f"{variable} is not set: {info.description}"
     expected = message.replace("Input should be", "expected").replace("String should", "expected to")

@@ -1,0 +1,248 @@
+"""The catalogue of metrics: every name with its kind, meaning, labels and unit, in one typed place."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.runtime.errors import FatalError
+
+_NAME = re.compile(r"crm_[a-z][a-z0-9_]*[a-z0-9]")
+_LABEL = re.compile(r"[a-z][a-z0-9_]*")
+
+DURATION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+FRESHNESS_BUCKETS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+EVENT_TIME_BUCKETS = (1.0, 10.0, 60.0, 600.0, 3600.0, 86_400.0, 604_800.0, 2_592_000.0)
+SIZE_BUCKETS = (1.0, 2.0, 5.0, 10.0, 50.0, 100.0, 500.0, 1000.0, 2500.0, 5000.0)
+
+
+class MetricKind(StrEnum):
+    """What a metric does over time."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class CatalogueError(FatalError):
+    """A metric breaks the catalogue's rules, or code uses one that the catalogue does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One label: its name and the only values it may take; with no values listed, few and named by people."""
+
+    name: str
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family: base units, bounded labels, never an id, an address or a URL as a label.
+
+    `unit` is empty for a plain count of things. Counters end in `_total`, and a unit is part of the name.
+
+    Raises:
+        CatalogueError: the name, a label, the unit or the buckets break these rules.
+    """
+
+    name: str
+    kind: MetricKind
+    help: str
+    labels: tuple[Label, ...] = ()
+    unit: str = ""
+    buckets: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        problem = _problem(self)
+        if problem:
+            raise CatalogueError(f"metric {self.name}: {problem}")
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Return the labels' names in the order of the catalogue."""
+        return tuple(label.name for label in self.labels)
+
+
+def _problem(metric: Metric) -> str:
+    rules = (
+        (_NAME.fullmatch(metric.name) is None, "the name must be crm_ and snake case"),
+        (
+            (metric.kind is MetricKind.COUNTER) != metric.name.endswith("_total"),
+            "counters end in _total and nothing else does",
+        ),
+        (
+            bool(metric.unit) and f"_{metric.unit}" not in metric.name,
+            f"its unit {metric.unit} must be part of its name",
+        ),
+        ((metric.kind is MetricKind.HISTOGRAM) != bool(metric.buckets), "histograms and only they have buckets"),
+        (list(metric.buckets) != sorted(set(metric.buckets)), "buckets must rise"),
+        (not metric.help.endswith("."), "its help must be a sentence"),
+        (not all(_LABEL.fullmatch(name) for name in metric.label_names), "labels must be snake case"),
+        (len(set(metric.label_names)) != len(metric.labels), "it has a label twice"),
+    )
+    return next((text for broken, text in rules if broken), "")
+
+
+_SERVICE = Label("service")
+_TOPIC = Label("topic")
+_PARTITION = Label("partition")
+_REASON = Label("reason")
+_SEGMENT = Label("segment")
+_OUTCOME = Label("outcome", ("applied", "duplicate", "conflict", "dead", "erased"))
+_PHASE = Label("phase", ("poll", "decide", "load", "save", "commit", "publish"))
+_STAGE = Label("stage", ("ingest", "profile", "segment", "outreach", "kpi"))
+
+_CONSUMER = (
+    Metric(
+        "crm_consumer_records_total",
+        MetricKind.COUNTER,
+        "Events read and committed, by what became of them; reconciles with the position rows.",
+        (_SERVICE, _TOPIC, _OUTCOME),
+    ),
+    Metric(
+        "crm_consumer_lag_records",
+        MetricKind.GAUGE,
+        "Records between our position and the end of the log.",
+        (_SERVICE, _TOPIC, _PARTITION),
+    ),
+    Metric(
+        "crm_consumer_lag_seconds",
+        MetricKind.GAUGE,
+        "Now minus the timestamp of the record at our position, 0 when caught up.",
+        (_SERVICE, _TOPIC, _PARTITION),
+        "seconds",
+    ),
+    Metric(
+        "crm_consumer_last_poll_timestamp_seconds",
+        MetricKind.GAUGE,
+        "When the consumer last asked Kafka for records, in Unix time.",
+        (_SERVICE,),
+        "seconds",
+    ),
+    Metric(
+        "crm_consumer_last_commit_timestamp_seconds",
+        MetricKind.GAUGE,
+        "When a batch was last committed to PostgreSQL, in Unix time.",
+        (_SERVICE,),
+        "seconds",
+    ),
+    Metric("crm_consumer_assigned_partitions", MetricKind.GAUGE, "Partitions read by this process.", (_SERVICE,)),
+    Metric("crm_consumer_rebalances_total", MetricKind.COUNTER, "Assignments received from Kafka.", (_SERVICE,)),
+    Metric(
+        "crm_consumer_fenced_total",
+        MetricKind.COUNTER,
+        "Transactions refused because a lane had a newer owner.",
+        (_SERVICE,),
+    ),
+)
+_BATCH = (
+    Metric("crm_batch_records", MetricKind.HISTOGRAM, "Records in a batch.", (_SERVICE,), "", SIZE_BUCKETS),
+    Metric(
+        "crm_batch_duration_seconds",
+        MetricKind.HISTOGRAM,
+        "How long each phase of a batch takes.",
+        (_SERVICE, _PHASE),
+        "seconds",
+        DURATION_BUCKETS,
+    ),
+    Metric(
+        "crm_event_time_lag_seconds",
+        MetricKind.HISTOGRAM,
+        "Now minus the time an event happened: the freshness of the data.",
+        (_SERVICE, _STAGE),
+        "seconds",
+        EVENT_TIME_BUCKETS,
+    ),
+    Metric(
+        "crm_end_to_end_latency_seconds",
+        MetricKind.HISTOGRAM,
+        "Now minus the time an event was accepted: the freshness of us.",
+        (_STAGE,),
+        "seconds",
+        FRESHNESS_BUCKETS,
+    ),
+    Metric(
+        "crm_clock_lateness_seconds",
+        MetricKind.HISTOGRAM,
+        "How late after its instant something due was committed.",
+        (_SERVICE,),
+        "seconds",
+        FRESHNESS_BUCKETS,
+    ),
+)
+_OUTPUT = (
+    Metric(
+        "crm_dead_letters_total",
+        MetricKind.COUNTER,
+        "Events set aside because they could not be applied.",
+        (_SERVICE, _REASON),
+    ),
+    Metric("crm_dead_letters_open", MetricKind.GAUGE, "Dead letters nobody has dealt with.", (_SERVICE, _REASON)),
+    Metric(
+        "crm_publications_waiting",
+        MetricKind.GAUGE,
+        "Messages committed and not yet acknowledged by Kafka.",
+        (_SERVICE, _TOPIC),
+    ),
+    Metric(
+        "crm_publications_oldest_seconds",
+        MetricKind.GAUGE,
+        "Age of the oldest message committed and not yet acknowledged.",
+        (_SERVICE, _TOPIC),
+        "seconds",
+    ),
+    Metric(
+        "crm_audit_republished_total",
+        MetricKind.COUNTER,
+        "Keys whose last record in a state topic was older than the table and was sent again.",
+        (_SERVICE, _TOPIC),
+    ),
+    Metric("crm_build_info", MetricKind.GAUGE, "1, with the version that runs.", (Label("version"),)),
+)
+_SERVICES = (
+    Metric(
+        "crm_ingest_events_total",
+        MetricKind.COUNTER,
+        "Raw events by what became of them.",
+        (Label("source"), Label("outcome", ("accepted", "quarantined", "throttled", "unavailable"))),
+    ),
+    Metric("crm_segment_members", MetricKind.GAUGE, "Customers in a segment now.", (_SEGMENT,)),
+    Metric(
+        "crm_segment_changes_total",
+        MetricKind.COUNTER,
+        "Entries into and exits from segments, by cause.",
+        (
+            _SEGMENT,
+            Label("change", ("entered", "exited")),
+            Label("cause", ("event", "clock", "definition", "merge")),
+        ),
+    ),
+    Metric(
+        "crm_outreach_messages",
+        MetricKind.GAUGE,
+        "Messages of the ledger by state.",
+        (
+            Label("channel", ("email", "sms", "push", "webhook", "chat", "task")),
+            Label(
+                "state",
+                (
+                    "planned",
+                    "claimed",
+                    "sending",
+                    "accepted",
+                    "delivered",
+                    "bounced",
+                    "failed",
+                    "retry_wait",
+                    "unknown",
+                ),
+            ),
+        ),
+    ),
+    Metric(
+        "crm_outreach_skipped_total", MetricKind.COUNTER, "Messages not sent, by the rule that said no.", (_REASON,)
+    ),
+)
+
+CATALOGUE: tuple[Metric, ...] = (*_CONSUMER, *_BATCH, *_OUTPUT, *_SERVICES)
+"""Every metric there is, except families that a service names itself (`crm_kpi_…`) and hands to `Metrics`."""
