@@ -1,4 +1,4 @@
-"""docker-compose.yml is what its comments promise: the same two servers, for this machine only, kept across restarts."""
+"""docker-compose.yml is what its comments promise: the same two servers, for this machine only, data kept."""
 
 import re
 from pathlib import Path
@@ -23,6 +23,9 @@ OF_THE_PLACE = {
     "controller.listener.names",
     "listeners",
     "advertised.listeners",
+    "listener.security.protocol.map",
+    "inter.broker.listener.name",
+    "security.inter.broker.protocol",
     "log.dirs",
     "listen_addresses",
     "port",
