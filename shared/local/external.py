@@ -103,7 +103,10 @@ def place(url: str) -> str:
         parts = conninfo_to_dict(url)
     except psycopg.Error as error:
         raise BadDatabaseUrlError from error
-    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
+    host, port = str(parts.get("host", "localhost")), str(parts.get("port", 5432))
+    if "@" in host or not port.isdigit():  # an unescaped @ or / in the password: they hold pieces of it
+        raise BadDatabaseUrlError
+    return f"{host}:{port}/{parts.get('dbname', '')}"
 
 
 def check_version(where: str, number: int) -> None:
