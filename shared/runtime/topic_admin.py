@@ -9,11 +9,11 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports these without saying so
     AdminClient,
-    ConfigResource,  # type: ignore[attr-defined]  # exported without saying so
-    NewTopic,  # type: ignore[attr-defined]  # exported without saying so
-    ResourceType,  # type: ignore[attr-defined]  # exported without saying so
+    ConfigResource,
+    NewTopic,
+    ResourceType,
 )
 
 from shared.runtime.errors import FatalError, TopicMissingError
@@ -67,7 +67,7 @@ class TopicDiffersError(FatalError):
                 [
                     "Topics differ from the registry:",
                     *(f"  {difference}" for difference in differences),
-                    "Partitions are chosen once: more would move keys. Set CRM_LANES to what is there, or use new topics.",
+                    "Partitions are chosen once (more move keys): set CRM_LANES to what is there, or use new topics.",
                 ]
             )
         )
