@@ -1,16 +1,22 @@
-"""What all tests share: marks by folder, and the two servers."""
+"""What all tests share: marks by folder, how hard Hypothesis tries, and the two servers."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from shared.local.stack import StackAddresses
 from shared.local.temporary import temporary_stack
 
 _FOLDER = Path(__file__).parent
 _MARKS = frozenset({"unit", "property", "contract", "architecture", "integration", "e2e", "faults", "benchmarks"})
+
+# The same examples on each run in CI, so that a red run can be repeated; `make test-deep` looks further.
+settings.register_profile("everyday", max_examples=100, deadline=None, derandomize="CI" in os.environ)
+settings.register_profile("deep", max_examples=10_000, deadline=None, derandomize=False)
+settings.load_profile("everyday")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

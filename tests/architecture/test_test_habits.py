@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.architecture.repository import ROOT, python_files, shown
 
@@ -72,6 +73,12 @@ def test_every_test_lies_in_a_folder_that_marks_it() -> None:
         if path.name.startswith("test_") and path.relative_to(ROOT).parts[1] not in MARKS
     ]
     assert lost == []
+
+
+def test_hypothesis_tries_a_hundred_times_harder_when_asked() -> None:
+    everyday, deep = settings.get_profile("everyday"), settings.get_profile("deep")
+    assert deep.max_examples == 100 * everyday.max_examples
+    assert everyday.deadline is None
 
 
 @pytest.mark.parametrize("path", [p for p in python_files("tests") if p.name.startswith("test_")], ids=shown)
