@@ -1,6 +1,6 @@
 """Instants to be woken at: the clock's input, kept and fired in the same transactions as everything else."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from psycopg import AsyncConnection
@@ -14,7 +14,13 @@ _SET = """
     ON CONFLICT (lane, key) DO UPDATE SET at = excluded.at WHERE d.at <> excluded.at
 """
 _CLEAR = "DELETE FROM due d USING unnest(%s, %s) AS n (lane, key) WHERE d.lane = n.lane AND d.key = n.key"
-_FALLEN = "SELECT lane, key, at FROM due WHERE lane = ANY(%s) AND at <= %s ORDER BY at, lane, key LIMIT %s"
+_TAKE = """
+    WITH fallen AS (
+        SELECT d.lane, d.key FROM due d JOIN unnest(%s, %s) AS n (lane, until) ON d.lane = n.lane AND d.at <= n.until
+        ORDER BY d.at, d.lane, d.key LIMIT %s FOR UPDATE OF d
+    )
+    DELETE FROM due d USING fallen f WHERE d.lane = f.lane AND d.key = f.key RETURNING d.lane, d.key, d.at
+"""
 _NEXT = "SELECT lane, min(at) FROM due WHERE lane = ANY(%s) GROUP BY lane"
 
 
@@ -38,13 +44,15 @@ async def change(connection: AsyncConnection, changes: Iterable[DueChange]) -> N
         )
 
 
-async def fallen(connection: AsyncConnection, lanes: Sequence[int], now: datetime, limit: int) -> list[DueInstant]:
-    """Return the oldest instants of these lanes that are not after `now`."""
-    cursor = await connection.execute(_FALLEN, (int4s(lanes), now, limit))
-    return [DueInstant(lane, key, at) for lane, key, at in await cursor.fetchall()]
+async def take(connection: AsyncConnection, until: Mapping[int, datetime], limit: int) -> list[DueInstant]:
+    """Take the oldest instants of these lanes that are not after each lane's time; they are gone if we commit."""
+    lanes = sorted(until)
+    cursor = await connection.execute(_TAKE, (int4s(lanes), timestamps([until[lane] for lane in lanes]), limit))
+    taken = [DueInstant(lane, key, at) for lane, key, at in await cursor.fetchall()]
+    return sorted(taken, key=lambda instant: (instant.at, instant.lane, instant.key))
 
 
 async def following(connection: AsyncConnection, lanes: Sequence[int]) -> dict[int, datetime]:
     """Return each lane's next instant."""
     cursor = await connection.execute(_NEXT, (int4s(lanes),))
-    return {lane: at for lane, at in await cursor.fetchall()}
+    return dict(await cursor.fetchall())

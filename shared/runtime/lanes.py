@@ -51,7 +51,7 @@ class Claims:
 async def claim(connection: AsyncConnection, group: str, lanes: Iterable[int], owner: str) -> dict[int, int]:
     """Take lanes over: raise their epochs, waiting for whoever still has a transaction open under the old ones."""
     cursor = await connection.execute(_CLAIM, (group, owner, int4s(sorted(lanes))))
-    return {lane: epoch for lane, epoch in await cursor.fetchall()}
+    return dict(await cursor.fetchall())
 
 
 async def fence(connection: AsyncConnection, group: str, epochs: Mapping[int, int]) -> None:

@@ -37,7 +37,7 @@ class Transactions:
     """Begins transactions under this worker's claims and hands over what they made public.
 
     Whoever writes to a lane does so here: the batch, the tick, the publisher, a service's own sender. They share the
-    fence's lock and may overlap.
+    fence's lock and may overlap. `hand_over` gets what a commit made public; without one, the table has it.
     """
 
     def __init__(
@@ -45,12 +45,11 @@ class Transactions:
         pool: AsyncConnectionPool[AsyncConnection],
         claims: Claims,
         failpoints: Failpoints,
-        hand_over: Callable[[list[Committed]], None],
     ) -> None:
         self._pool = pool
         self.claims = claims
         self._failpoints = failpoints
-        self._hand_over = hand_over
+        self.hand_over: Callable[[list[Committed]], None] = _leave_to_the_table
 
     @asynccontextmanager
     async def begin(self, lanes: Iterable[int]) -> AsyncIterator[Transaction]:
@@ -71,4 +70,8 @@ class Transactions:
                 committed = await transaction.number()
                 self._failpoints.hit("before_commit")
             self._failpoints.hit("after_commit")
-            self._hand_over(committed)
+            self.hand_over(committed)
+
+
+def _leave_to_the_table(_committed: list[Committed]) -> None:
+    return

@@ -1,0 +1,102 @@
+"""From Kafka's assignment to held lanes: pause, claim, load positions, check them, seek, and only then resume."""
+
+import asyncio
+from collections.abc import Iterable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+
+from shared.runtime import kafka_input, positions
+from shared.runtime.claiming import take_lanes
+from shared.runtime.group import Group
+from shared.runtime.intake import Place, Position
+from shared.runtime.integrity import check_ids, check_ranges
+from shared.runtime.logs import logger
+from shared.runtime.positions import Stored
+
+log = logger(__name__)
+
+
+class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka publishes no types
+    """Reacts to rebalances of one consumer.
+
+    Kafka's client swallows what a listener raises and would go on from a default offset, so an error is kept in
+    `failure`, and the partitions stay paused.
+    """
+
+    def __init__(self, group: Group, consumer: AIOKafkaConsumer) -> None:
+        self._group = group
+        self._consumer = consumer
+        self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
+        """Let go of every lane, after the batch that is under way."""
+        await self.let_go()
+
+    async def let_go(self) -> None:
+        """Hold nothing; whatever is under way ends first."""
+        group = self._group
+        async with group.processor.lock, group.publisher.cycle:
+            group.claims.replace({})
+            group.processor.positions = {}
+            group.processor.forget()
+        group.health.unsatisfied("claims", "lanes were revoked")
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Hold the lanes whose every input was assigned."""
+        tps = list(assigned)
+        # Records arrive while this method still waits for PostgreSQL.
+        self._consumer.pause(*tps)
+        try:
+            await self._take_over(tps)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - the client would swallow it
+            if not self.failure.done():
+                self.failure.set_exception(error)
+
+    async def _take_over(self, tps: list[TopicPartition]) -> None:
+        group = self._group
+        self._group.metrics.counter("crm_consumer_rebalances_total").inc()
+        group.metrics.gauge("crm_consumer_assigned_partitions").set(len(tps))
+        group.health.satisfied("joined")
+        lanes = complete_lanes(tps, group.inputs)
+        group.failpoints.hit("before_claim")
+        epochs = await take_lanes(group.pool, group.name, lanes, group.owner) if lanes else {}
+        places = [(topic, lane) for lane in sorted(lanes) for topic in group.inputs]
+        stored = await self._positions(places)
+        async with group.processor.lock:
+            group.claims.replace(epochs)
+            group.processor.forget()
+            group.processor.positions = stored
+        await group.publisher.take_over(lanes)
+        for (topic, lane), position in stored.items():
+            self._consumer.seek(TopicPartition(topic, lane), position.next_offset)
+        self._consumer.resume(*kafka_input.partitions(places))
+        group.health.satisfied("claims")
+        log.info("Took lanes over", action="lanes.claimed", lanes=sorted(lanes))
+
+    async def _positions(self, places: list[Place]) -> dict[Place, Position]:
+        group, consumer = self._group, self._consumer
+        if not places:
+            return {}
+        ids = await asyncio.to_thread(group.admin.topic_ids, list(group.inputs))
+        begins = await kafka_input.begins(consumer, places)
+        ends = await kafka_input.ends(consumer, places)
+        async with group.pool.connection() as connection, connection.transaction():
+            stored = await positions.load(connection, group.name, {lane for _, lane in places})
+            new = {place: Stored(Position(begins[place]), ids[place[0]]) for place in places if place not in stored}
+            if new:
+                await positions.start(connection, group.name, new)
+        stored |= new
+        check_ids({topic: one.topic_id for (topic, _), one in stored.items()}, ids)
+        found = {place: stored[place].position for place in places}
+        check_ranges(found, begins, ends)
+        return found
+
+
+def complete_lanes(tps: Iterable[TopicPartition], inputs: Iterable[str]) -> set[int]:
+    """Return the lanes of which every input's partition was assigned."""
+    assigned = {(tp.topic, tp.partition) for tp in tps}
+    wanted = set(inputs)
+    return {lane for _, lane in assigned if all((topic, lane) in assigned for topic in wanted)}

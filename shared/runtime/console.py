@@ -1,0 +1,67 @@
+"""How our commands speak: people get tables, programs get one JSON document, errors say what to do."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import msgspec
+import psycopg
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from shared.runtime.settings import RuntimeSettings, WrongSettingsError, settings_for
+
+
+def fail(message: str, code: int = 2) -> NoReturn:
+    """End the command: the message goes to standard error, the code is 2 for bad input and 1 for a failed check."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
+    raise typer.Exit(code)
+
+
+def emit(document: Any) -> None:
+    """Print one JSON document on standard output."""
+    encoder = msgspec.json.Encoder(decimal_format="string")
+    sys.stdout.write(msgspec.json.format(encoder.encode(document), indent=2).decode() + "\n")
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print rows as a table on standard output; nothing is shown as a dash."""
+    drawn = Table(title=title, title_justify="left")
+    for column in columns:
+        drawn.add_column(column)
+    for row in rows:
+        drawn.add_row(*("-" if cell is None else str(cell) for cell in row))
+    Console(highlight=False).print(drawn)
+
+
+def records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Mapping[str, Any]]:
+    """Pair rows with their column names, for `emit`."""
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def settings_or_fail(service: str) -> RuntimeSettings:
+    """Read a service's settings, or end the command saying what is missing."""
+    try:
+        return settings_for(service, RuntimeSettings)
+    except WrongSettingsError as wrong:
+        fail(f"{wrong}\nStart a local stack with `rapport up`, or set these variables.")
+
+
+@contextmanager
+def database(service: str) -> Iterator[psycopg.Connection]:
+    """Open a read-only connection to a service's schema; a missing server or schema ends the command in words."""
+    settings = settings_or_fail(service)
+    try:
+        with psycopg.connect(
+            settings.database_url.get_secret_value(),
+            options=f"-c search_path={service} -c default_transaction_read_only=on",
+            connect_timeout=5,
+        ) as connection:
+            yield connection
+    except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[-1]
+        fail(f"PostgreSQL cannot be used: {reason}\nStart it with `rapport up`, or set CRM_DATABASE_URL.", 1)
+    except psycopg.errors.UndefinedTable:
+        fail(f"The tables of {service} are missing. Run `rapport migrate`.", 1)

@@ -1,0 +1,91 @@
+"""What readiness and lag are measured by: asking Kafka, with a deadline, where our inputs end."""
+
+import asyncio
+
+from aiokafka import AIOKafkaConsumer
+
+from shared.runtime import kafka_input
+from shared.runtime.group import Group
+from shared.runtime.logs import logger
+from shared.runtime.reading import Reader
+from shared.runtime.retry import Verdict, verdict
+from shared.runtime.topic_admin import KafkaUnreachableError
+
+log = logger(__name__)
+
+LOOK_SECONDS = 10.0
+DEADLINE_SECONDS = 5.0
+
+_WAITING = """
+    SELECT topic, sum(cardinality(keys)), extract(epoch FROM clock_timestamp() - min(committed_at))
+    FROM publications WHERE lane = ANY(%s) GROUP BY topic
+"""
+_DEAD = "SELECT reason, count(*) FROM dead_letters GROUP BY reason"
+
+
+class Monitor:
+    """Measures this process every ten seconds, and its positions' integrity at the interval that settings say."""
+
+    def __init__(self, group: Group, consumer: AIOKafkaConsumer, reader: Reader) -> None:
+        self._group = group
+        self._consumer = consumer
+        self._reader = reader
+        self._checked_at = 0.0
+
+    async def run(self) -> None:
+        """Measure until cancelled.
+
+        Raises:
+            FatalError: positions mean nothing any more.
+        """
+        while True:
+            try:
+                await self.measure()
+                loop_time = asyncio.get_running_loop().time()
+                if loop_time - self._checked_at >= self._group.settings.integrity_interval_seconds:
+                    await self._reader.check()
+                    self._checked_at = loop_time
+            except Exception as error:
+                # A broker that is away makes us unready, never dead.
+                if verdict(error) is Verdict.STOP and not isinstance(error, KafkaUnreachableError):
+                    raise
+                log.warning("A measurement failed", action="monitor.retry", exc_info=error)
+            await asyncio.sleep(min(LOOK_SECONDS, self._group.settings.integrity_interval_seconds))
+
+    async def measure(self) -> None:
+        """Set the gauges of lag and of what waits to be published or dealt with."""
+        await self._measure_lag()
+        await self._measure_tables()
+
+    async def _measure_lag(self) -> None:
+        group = self._group
+        held = dict(group.processor.positions)
+        if not held:
+            return
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            ends = await kafka_input.ends(self._consumer, held)
+        group.health.kafka_answered()
+        now, slowest = group.clock.now().timestamp(), 0.0
+        for place, position in held.items():
+            behind = max(0, ends[place] - position.next_offset)
+            read_until = group.processor.read_until.get(place)
+            seconds = max(0.0, now - read_until) if behind and read_until is not None else 0.0
+            slowest = max(slowest, seconds)
+            labels = {"topic": place[0], "partition": str(place[1])}
+            group.metrics.gauge("crm_consumer_lag_records", **labels).set(behind)
+            group.metrics.gauge("crm_consumer_lag_seconds", **labels).set(seconds)
+        group.health.lag_seen(slowest)
+
+    async def _measure_tables(self) -> None:
+        group = self._group
+        async with group.pool.connection() as connection:
+            cursor = await connection.execute(_WAITING, (sorted(group.claims.lanes),))
+            waiting = {topic: (count, age) for topic, count, age in await cursor.fetchall()}
+            cursor = await connection.execute(_DEAD)
+            dead = await cursor.fetchall()
+        for topic in group.outputs:
+            count, age = waiting.get(topic, (0, 0.0))
+            group.metrics.gauge("crm_publications_waiting", topic=topic).set(float(count))
+            group.metrics.gauge("crm_publications_oldest_seconds", topic=topic).set(float(age))
+        for reason, count in dead:
+            group.metrics.gauge("crm_dead_letters_open", reason=reason).set(count)

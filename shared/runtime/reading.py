@@ -1,0 +1,144 @@
+"""The batch consumer's loop: poll, wait a little for more, apply; after a passing fault, start from PostgreSQL again."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from shared.runtime import kafka_input, positions
+from shared.runtime.errors import FencedError
+from shared.runtime.group import Group
+from shared.runtime.intake import Place
+from shared.runtime.integrity import check_ids, check_ranges
+from shared.runtime.logs import logger
+from shared.runtime.records import Record
+from shared.runtime.retry import Backoff, Verdict, verdict
+
+log = logger(__name__)
+
+POLL_SECONDS = 0.5
+ADVISE_SECONDS = 5.0
+
+
+class Reader:
+    """Reads the held lanes until cancelled.
+
+    Offsets are committed to Kafka as advice to lag tools only; nothing ever starts from them.
+    """
+
+    def __init__(self, group: Group, consumer: AIOKafkaConsumer) -> None:
+        self._group = group
+        self._consumer = consumer
+        self._backoff = Backoff()
+        self._advised_at = 0.0
+
+    async def run(self) -> None:
+        """Read and apply.
+
+        Raises:
+            FencedError: a lane has a newer owner: join the group anew.
+            FatalError: going on would lose or repeat effects.
+        """
+        group = self._group
+        while True:
+            polled = await self._poll()
+            group.health.moved()
+            group.metrics.gauge("crm_consumer_last_poll_timestamp_seconds").set(group.clock.now().timestamp())
+            if polled:
+                group.failpoints.hit("after_poll")
+                await group.publisher.room()
+                await self._apply(polled)
+            await self._advise()
+
+    async def _poll(self) -> dict[Place, Sequence[Record]]:
+        settings = self._group.settings
+        try:
+            polled = await kafka_input.poll(self._consumer, POLL_SECONDS, settings.batch_max_events)
+            count = sum(map(len, polled.values()))
+            if 0 < count < settings.batch_max_events // 10 and settings.linger_seconds:
+                # Each batch costs a COMMIT: a few milliseconds more make hundreds of small batches one.
+                await asyncio.sleep(settings.linger_seconds)
+                more = await kafka_input.poll(self._consumer, 0, settings.batch_max_events - count)
+                for place, records in more.items():
+                    polled[place] = [*polled.get(place, ()), *records]
+        except OffsetOutOfRangeError:
+            # Cut, deleted by retention, or another topic of that name: say which, instead of starting anywhere.
+            await self.check()
+            raise
+        return polled
+
+    async def _apply(self, polled: dict[Place, Sequence[Record]]) -> None:
+        group = self._group
+        try:
+            async with group.processor.lock:
+                await group.processor.process(polled)
+        except Exception as error:
+            if verdict(error) is not Verdict.RETRY or isinstance(error, FencedError):
+                raise
+            log.warning("A batch failed and is read again", action="batch.retry", exc_info=error)
+            await self.recover()
+        else:
+            self._backoff.succeeded()
+
+    async def recover(self) -> None:
+        """Load positions anew and go back to them: after an error around COMMIT only PostgreSQL knows.
+
+        Raises:
+            FencedError: a lane has a newer owner.
+        """
+        group = self._group
+        while True:
+            await asyncio.sleep(self._backoff.pause())
+            try:
+                async with group.processor.lock:
+                    group.processor.forget()
+                    lanes = group.claims.lanes
+                    async with group.transactions.begin(lanes) as transaction:
+                        stored = await positions.load(transaction.connection, group.name, lanes)
+                    group.processor.positions = {place: one.position for place, one in stored.items()}
+                    for (topic, lane), position in group.processor.positions.items():
+                        self._consumer.seek(TopicPartition(topic, lane), position.next_offset)
+                await group.publisher.take_over(lanes)
+            except Exception as error:
+                if verdict(error) is not Verdict.RETRY or isinstance(error, FencedError):
+                    raise
+                log.warning("Positions cannot be loaded yet", action="recover.retry", exc_info=error)
+            else:
+                return
+
+    async def check(self) -> None:
+        """Compare positions with the topics as they are now.
+
+        Raises:
+            TopicRecreatedError, RetentionPassedError, LogTruncatedError: what is wrong.
+        """
+        group = self._group
+        held = dict(group.processor.positions)
+        if not held:
+            return
+        async with group.pool.connection() as connection:
+            stored = await positions.load(connection, group.name, {lane for _, lane in held})
+        ids = await asyncio.to_thread(group.admin.topic_ids, list(group.inputs))
+        check_ids({topic: one.topic_id for (topic, _), one in stored.items()}, ids)
+        begins = await kafka_input.begins(self._consumer, held)
+        # In this order: a position that moves on meanwhile is then never past the end.
+        ends = await kafka_input.ends(self._consumer, held)
+        check_ranges(held, begins, ends)
+
+    async def _advise(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._advised_at >= ADVISE_SECONDS:
+            self._advised_at = now
+            await self.advise()
+
+    async def advise(self) -> None:
+        """Tell Kafka's group how far we are; a refusal changes nothing for us."""
+        offsets = {
+            TopicPartition(topic, lane): position.next_offset
+            for (topic, lane), position in self._group.processor.positions.items()
+        }
+        if offsets:
+            with suppress(KafkaError):
+                await self._consumer.commit(offsets)

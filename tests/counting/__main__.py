@@ -1,0 +1,3 @@
+from tests.counting.app import main
+
+main()
