@@ -1,1 +1,1 @@
-"""Which facts an event is, and which KPI they add up to."""
+"""What is counted and what is asked of it: facts that commute, and KPIs as questions over them."""
