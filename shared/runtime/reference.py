@@ -1,4 +1,4 @@
-"""The reference pages: settings and metrics as markdown, written from the code by `python -m shared.runtime.reference`."""
+"""The reference pages of settings and metrics, written from the code: `python -m shared.runtime.reference PAGE`."""
 
 import importlib
 import importlib.util
