@@ -1,11 +1,11 @@
-"""The batch consumer's loop: poll, wait a little for more, apply; after a passing fault, start from PostgreSQL again."""
+"""The batch consumer: poll, wait a little for more, apply; after a passing fault, start from PostgreSQL again."""
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from shared.runtime import kafka_input, positions
 from shared.runtime.errors import FencedError
@@ -63,6 +63,10 @@ class Reader:
                 more = await kafka_input.poll(self._consumer, 0, settings.batch_max_events - count)
                 for place, records in more.items():
                     polled[place] = [*polled.get(place, ()), *records]
+        except NoOffsetForPartitionError:
+            # Kafka's group knows no offset, and we never ask it for one: the partition was assigned a moment ago, and
+            # its position comes from PostgreSQL by `seek`.
+            return {}
         except OffsetOutOfRangeError:
             # Cut, deleted by retention, or another topic of that name: say which, instead of starting anywhere.
             await self.check()

@@ -1,4 +1,4 @@
-"""Counts clicks by who clicked; a click id counts once. A key `clock:N` asks to be woken N seconds later, and counts then."""
+"""Counts each click id once by who clicked; whoever is named `clock:N` asks to be woken N seconds later, once a click."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
