@@ -1,5 +1,6 @@
 """Kafka's jars: downloaded once per user, verified against the lock on each use, never half."""
 
+import contextlib
 import errno
 import hashlib
 import shutil
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import requests
 from filelock import FileLock
-from jgo.maven import MavenContext, PythonResolver
+from jgo.maven import Artifact, MavenContext, PythonResolver
+from jgo.util import http
 
 from shared.local.errors import DiskFullError, RegistryUnreachableError, WrongChecksumError
 from shared.local.lock import KAFKA_VERSION, LockedArtifact
@@ -77,9 +79,26 @@ def _fetch_all(missing: list[LockedArtifact], folder: Path, notify: Callable[[st
 
 
 def _fetch(locked: LockedArtifact, staging: Path, folder: Path) -> None:
-    context = MavenContext(resolver=PythonResolver(), repo_cache=staging, timeout=_TIMEOUT)
+    context = MavenContext(resolver=_LockedResolver(), repo_cache=staging, timeout=_TIMEOUT)
     downloaded = context.create_dependency(locked.coordinate).artifact.resolve()
     found = _sha256(downloaded)
     if found != locked.sha256:
         raise WrongChecksumError(locked.coordinate, locked.sha256, str(found))
     downloaded.replace(folder / locked.filename)
+
+
+class _LockedResolver(PythonResolver):
+    """Download only the file itself: what we trust is the lock's sha256, not the registry's sha1 beside the file."""
+
+    def download(self, artifact: Artifact) -> Path | None:
+        """Fetch one file, and let go of the connection whatever comes of it."""
+        path = artifact.context.repo_cache / artifact.component.path_prefix / artifact.filename
+        for base in artifact.context.remote_repos.values():
+            url = f"{base}/{artifact.component.path_prefix.as_posix()}/{artifact.filename}"
+            with contextlib.closing(http.get(url, stream=True, timeout=artifact.context.timeout)) as response:
+                if response.ok:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with path.open("wb") as sink:
+                        sink.writelines(response.iter_content(65536))
+                    return path
+        return None

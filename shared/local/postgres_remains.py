@@ -6,6 +6,8 @@ from pathlib import Path
 
 import psutil
 
+from shared.local.processes import is_over
+
 _GRACE = 5.0  # seconds; backends notice the death of their parent at once unless they are stopped
 _POLL = 0.05
 
@@ -31,6 +33,6 @@ def _working_in(data: Path) -> list[psutil.Process]:
     found = []
     for each in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if each.name() == "postgres" and each.cwd() == str(data) and each.status() != psutil.STATUS_ZOMBIE:
+            if each.name() == "postgres" and each.cwd() == str(data) and not is_over(each):
                 found.append(each)
     return found

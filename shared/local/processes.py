@@ -45,9 +45,8 @@ class ProcessIdentity:
         """Find the process; None when it is gone, a zombie, or when its pid belongs to a stranger now."""
         try:
             found = psutil.Process(self.pid)
-            if abs(found.create_time() - self.started_at) > _SAME_START:
-                return None
-            return None if found.status() == psutil.STATUS_ZOMBIE else found
+            same = abs(found.create_time() - self.started_at) <= _SAME_START
+            return found if same and not is_over(found) else None
         except psutil.NoSuchProcess:
             return None
 
@@ -86,12 +85,20 @@ class ProcessIdentity:
         return True
 
 
+def is_over(process: psutil.Process) -> bool:
+    """Tell whether a process is a zombie that holds nothing any more.
+
+    A killed process of many threads (Java) is a zombie by name while its last threads still hold its ports.
+    """
+    return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+
+
 def find_by_argument(argument: str) -> list[ProcessIdentity]:
     """Find the processes that have exactly this argument on their command line (ours mark themselves so)."""
     found = []
     for each in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if argument in each.cmdline() and each.status() != psutil.STATUS_ZOMBIE:
+            if argument in each.cmdline() and not is_over(each):
                 found.append(ProcessIdentity(each.pid, each.create_time()))
     return found
 
