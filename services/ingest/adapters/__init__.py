@@ -1,0 +1,1 @@
+"""Ingest's side doors: the quarantine in PostgreSQL."""

@@ -1,0 +1,30 @@
+"""The composition root of ingest: raw events in, interactions and dead letters out."""
+
+from typing import NoReturn
+
+from services.ingest.adapters.postgres_quarantine import PostgresQuarantine
+from services.ingest.domain.identities import Identities
+from services.ingest.handlers import IngestHandler, SilentOutlet
+from services.ingest.settings import IngestSettings
+from shared.contracts.topics import INTERACTIONS, RAW_EVENTS, RAW_EVENTS_DLQ
+from shared.runtime.batch import DeadLetterPolicy
+from shared.runtime.worker import Service, run
+
+
+def service(settings: IngestSettings) -> Service:
+    """Wire ingest; it keeps its own dead letters, in the quarantine."""
+    identities = Identities(settings.identity_secret.get_secret_value().encode())
+    return Service(
+        name="ingest",
+        inputs=(RAW_EVENTS,),
+        outputs=(INTERACTIONS, RAW_EVENTS_DLQ),
+        handler=lambda _runtime: IngestHandler(identities, settings.lanes, PostgresQuarantine()),
+        outlet=lambda _runtime: SilentOutlet(),
+        stage="ingest",
+        dead_letters=DeadLetterPolicy.HANDLER_KEEPS,
+    )
+
+
+def main() -> NoReturn:
+    """Run ingest until a signal or an error."""
+    run("ingest", IngestSettings, service)

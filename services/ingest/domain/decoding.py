@@ -1,0 +1,157 @@
+"""JSON from outside becomes typed values or a problem with its path; nothing is raised and no float ever exists."""
+
+import json
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any, TypeVar
+
+import msgspec
+
+from services.ingest.domain.problems import Problem, Reason, Stage, escaped
+
+T = TypeVar("T")
+
+DEEPEST = 32
+"""Objects and arrays within each other at most."""
+
+_GREATEST_EXPONENT = 308
+_RANGE_TEXT = "Number out of range"
+
+_TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "datetime": "RFC 3339 date-time"}
+_WRONG_TYPE = re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<found>[^`]+)`(?: - at `(?P<path>[^`]+)`)?")
+_AT = re.compile(r"(?P<what>.+?)(?: - at `(?P<path>[^`]+)`)?$", re.DOTALL)
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]|(\[\.\.\.\])")
+
+
+def exact(text: str) -> Decimal:
+    """Read a JSON number with a fraction or exponent as an exact decimal, if a double could hold its magnitude."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ValueError(_RANGE_TEXT) from None
+    if -_GREATEST_EXPONENT <= number.adjusted() <= _GREATEST_EXPONENT:
+        return number
+    raise ValueError(_RANGE_TEXT)
+
+
+def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    """Make a decoder that keeps decimals exact."""
+    return msgspec.json.Decoder(kind, float_hook=exact)
+
+
+_object: msgspec.json.Decoder[dict[str, Any] | None] = decoder(dict[str, Any] | None)
+_canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+_escaped_nul = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def decode(kind: msgspec.json.Decoder[T], data: bytes | msgspec.Raw, stage: Stage, path: str = "") -> T | Problem:
+    """Decode and check JSON; `path` is where `data` stands in the event."""
+    try:
+        return kind.decode(data)
+    except msgspec.ValidationError as error:
+        return _explained(str(error), stage, path)
+    except msgspec.DecodeError:
+        return _not_json(bytes(data), path)
+    except UnicodeDecodeError:
+        return Problem(Stage.PARSE, Reason.NOT_UTF8, path, "UTF-8", "other bytes")
+    except RecursionError:
+        return _too_deep(path)
+
+
+def decode_object(data: bytes | msgspec.Raw, stage: Stage, path: str) -> dict[str, Any] | Problem:
+    """Decode a JSON object of any shape, within the limits of depth and of numbers; null is the empty object."""
+    value = decode(_object, data, stage, path)
+    if value is None:
+        return {}
+    if isinstance(value, Problem):
+        return value
+    text = bytes(data)
+    # Counting brackets proves most objects shallow without a walk.
+    if text.count(b"{") + text.count(b"[") > DEEPEST and depth(value) > DEEPEST:
+        return _too_deep(path)
+    return value
+
+
+def encode_object(value: Any, path: str) -> bytes | Problem:
+    """Write canonical JSON: sorted keys, exact numbers; a NUL is refused, for PostgreSQL cannot store one."""
+    text = _canonical.encode(value)
+    if b"\\u0000" in text and _escaped_nul.search(text):
+        return Problem(Stage.PAYLOAD, Reason.BAD_CHARACTER, path, "text without NUL", "a NUL character")
+    return text
+
+
+def depth(value: Any) -> int:
+    """Count the levels of objects and arrays, stopping one past the limit."""
+    level, deepest = [value], 0
+    while level and deepest <= DEEPEST:
+        inner: list[Any] = []
+        containers = 0
+        for item in level:
+            if isinstance(item, dict):
+                inner.extend(item.values())
+                containers += 1
+            elif isinstance(item, list):
+                inner.extend(item)
+                containers += 1
+        deepest += 1 if containers else 0
+        level = inner
+    return deepest
+
+
+def _too_deep(path: str) -> Problem:
+    return Problem(Stage.LIMITS, Reason.TOO_DEEP, path, f"at most {DEEPEST} levels", "more levels")
+
+
+def _explained(text: str, stage: Stage, path: str) -> Problem:
+    wrong = _WRONG_TYPE.match(text)
+    if wrong:
+        place = path + _pointer(wrong["path"])
+        return Problem(stage, Reason.WRONG_TYPE, place, _named(wrong["expected"]), _named(wrong["found"]))
+    other = _AT.match(text)
+    place = path + _pointer(other["path"] if other else None)
+    if "RFC3339" in text:
+        return Problem(stage, Reason.NOT_A_TIME, place, "RFC 3339 date-time", "string")
+    return Problem(stage, Reason.OUT_OF_RANGE, place, "a number that a double can hold", "a greater number")
+
+
+def _named(types: str) -> str:
+    return " or ".join(_TYPES.get(name, name) for name in types.split(" | "))
+
+
+def _pointer(path: str | None) -> str:
+    steps = _STEP.findall(path or "")
+    return "".join("/" + (name or index or "*") for name, index, _ in steps)
+
+
+def _not_json(data: bytes, path: str) -> Problem:
+    """Find out why: often only a NaN, as some encoders write it, and then its place is known."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return Problem(Stage.PARSE, Reason.NOT_UTF8, path, "UTF-8", "other bytes")
+    try:
+        value = json.loads(text, parse_constant=_NotANumber, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError):
+        return Problem(Stage.PARSE, Reason.NOT_JSON, path, "JSON", f"{len(data)} bytes of something else")
+    for place in _constants(value, path):
+        return Problem(Stage.PAYLOAD, Reason.NOT_A_NUMBER, place, "a JSON number", "NaN or Infinity")
+    return Problem(Stage.PARSE, Reason.NOT_JSON, path, "JSON without lone surrogates", "a lone surrogate")
+
+
+class _NotANumber(str):
+    """A constant that JSON does not have: NaN, Infinity, -Infinity."""
+
+    __slots__ = ()
+
+
+def _constants(value: Any, path: str) -> Iterator[str]:
+    waiting = [(value, path)]
+    while waiting:
+        item, place = waiting.pop()
+        if isinstance(item, _NotANumber):
+            yield place
+        elif isinstance(item, dict):
+            waiting.extend((inner, f"{place}/{escaped(name)}") for name, inner in item.items())
+        elif isinstance(item, list):
+            waiting.extend((inner, f"{place}/{index}") for index, inner in enumerate(item))

@@ -1,0 +1,88 @@
+"""When an event happened: the sender's clock corrected by ours, and never taken further than it can be believed."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+
+import msgspec
+
+from services.ingest.domain.problems import Problem, Reason, Stage
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(minutes=5)
+"""How far after its arrival an event may claim to have happened."""
+
+_LATEST_ARRIVAL_MS = 4_102_444_799_000  # the end of 2099
+_TICK = timedelta(microseconds=1)
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?P<offset>[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+
+
+@lru_cache(maxsize=4096)
+def instant(milliseconds: int) -> datetime:
+    """Return the instant of a record's timestamp; a time that no broker can have is drawn to the nearest possible."""
+    return EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), _LATEST_ARRIVAL_MS))
+
+
+@lru_cache(maxsize=4096)
+def arrival(header: bytes | None, appended_ms: int) -> datetime:
+    """Tell when an event was received: as the gateway noted it, else when the broker appended it.
+
+    A note that cannot be read, or that is later than the log itself by more than five minutes, is not believed.
+    """
+    appended = instant(appended_ms)
+    if header is None:
+        return appended
+    try:
+        noted = msgspec.convert(header.decode(), datetime)
+    except (ValueError, msgspec.ValidationError):
+        return appended
+    if noted.tzinfo is None or not EPOCH <= noted <= appended + AHEAD:
+        return appended
+    return noted.astimezone(UTC)
+
+
+def happened(said: datetime | None, original: datetime | None, sent: datetime | None, received: datetime) -> datetime:
+    """Tell when an event happened, in UTC.
+
+    `received - (sent - original)` takes the sender's clock out of it; without both times what was said counts, then
+    the original time, then the arrival. The result lies between 1970 and five minutes after the arrival.
+    """
+    if original is not None and sent is not None:
+        try:
+            at = received - (sent - original)
+        except OverflowError:
+            at = EPOCH if sent > original else received + AHEAD
+    else:
+        at = said or original or received
+    if at < EPOCH:
+        return EPOCH
+    if at - received > AHEAD:
+        return received + AHEAD
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
+def microseconds(at: datetime) -> int:
+    """Count an aware time's microseconds since 1970."""
+    return (at - EPOCH) // _TICK
+
+
+def parse(text: str, path: str) -> datetime | Problem:
+    """Read an RFC 3339 date-time, which has an offset."""
+    shape = _DATE_TIME.fullmatch(text)
+    if shape is None:
+        return _not_a_time(path)
+    if shape["offset"] is None:
+        return no_offset(path)
+    try:
+        return msgspec.convert(text, datetime)
+    except msgspec.ValidationError:
+        return _not_a_time(path)
+
+
+def no_offset(path: str) -> Problem:
+    """Say that a time names no offset, so that it could be anywhere within a day."""
+    return Problem(Stage.ENVELOPE, Reason.NO_OFFSET, path, "RFC 3339 date-time with offset", "date-time without offset")
+
+
+def _not_a_time(path: str) -> Problem:
+    return Problem(Stage.ENVELOPE, Reason.NOT_A_TIME, path, "RFC 3339 date-time", "string")
