@@ -1,0 +1,134 @@
+"""All of Rapport on one machine: the two servers, schemas, roles and topics, the five services, a mail server."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+
+from shared.contracts.topics import REGISTRY
+from shared.local.programs import Program, ProgramProcess, readiness_problem, smtp_problem
+from shared.local.secrets_file import SecretsFile
+from shared.local.space import environment as process_environment
+from shared.local.stack import Stack, StackAddresses
+from shared.local.status import Notify, ServerStatus, silent
+from shared.runtime.migrations import migrate_all
+from shared.runtime.roles import ensure_role, role_of
+from shared.runtime.topic_admin import create_topics
+
+SERVICES = ("ingest", "profile", "segmenter", "engagement", "metrics")
+MAILBOX = "mailbox"
+SMTP_VARIABLE = "CRM_ENGAGEMENT_SMTP_URL"
+DEFAULT_LANES = 4
+
+
+class Platform:
+    """Everything of one root (`.rapport/` of a checkout); `config` holds `segments/` and `campaigns/`.
+
+    What is already set in the environment is used instead of what we would start: the two servers' variables, and
+    CRM_ENGAGEMENT_SMTP_URL for the mail server.
+    """
+
+    def __init__(self, root: Path, config: Path, *, environment: Mapping[str, str] | None = None) -> None:
+        self.root = root.absolute()
+        self._config = config.absolute()
+        self._environment = process_environment() if environment is None else environment
+        self._secrets = SecretsFile(self.root)
+        self.stack = Stack(self.root, environment=self._environment)
+
+    @property
+    def mails(self) -> Path:
+        """Return the Maildir of the mail server."""
+        return self.root / "mails"
+
+    def up(self, *, notify: Notify = silent) -> StackAddresses:
+        """Start everything that does not run, and return when all of it is ready.
+
+        Raises:
+            LocalStackError: a server or a service did not start; the text says why and what to do.
+            FatalError: schemas or topics cannot be brought to what this version needs.
+        """
+        addresses = self.stack.up(notify=notify)
+        notify("migrating schemas, creating topics")
+        self.migrate(addresses)
+        programs = self._programs(addresses)
+        for program in programs:
+            program.start(notify)
+        for program in programs:
+            program.wait()
+        return addresses
+
+    def migrate(self, addresses: StackAddresses) -> None:
+        """Bring schemas, roles and topics to what this version needs."""
+        for service in migrate_all(addresses.database_url):
+            with psycopg.connect(addresses.database_url) as connection:
+                ensure_role(connection, service, self._secrets.get(role_of(service)))
+        create_topics(addresses.kafka, REGISTRY, int(self._environment.get("CRM_LANES", DEFAULT_LANES)))
+
+    def status(self) -> list[ServerStatus]:
+        """Look at the servers, the services and the mail server."""
+        return [*self.stack.status(), *(program.status() for program in self._programs(None))]
+
+    def program(self, name: str) -> ProgramProcess:
+        """Return the process of one service, or of the mail server.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        return {program.log.stem: program for program in self._programs(self.stack.addresses())}[name]
+
+    def down(self) -> None:
+        """Stop the services, then the servers; data stay."""
+        for program in reversed(self._programs(None)):
+            program.stop()
+        self.stack.down()
+
+    def variables(self) -> dict[str, str]:
+        """Return the environment in which commands find what runs here; empty when the servers do not."""
+        addresses = self.stack.addresses()
+        return {} if addresses is None else self._shared_variables(addresses)
+
+    def _shared_variables(self, addresses: StackAddresses) -> dict[str, str]:
+        return {
+            "CRM_KAFKA_BOOTSTRAP_SERVERS": addresses.kafka,
+            "CRM_DATABASE_URL": addresses.database_url,
+            "CRM_IDENTITY_SECRET": self._environment.get("CRM_IDENTITY_SECRET") or self._secrets.get("identity"),
+            "CRM_SEGMENTER_DEFINITIONS_DIR": str(self._config / "segments"),
+            "CRM_ENGAGEMENT_CAMPAIGNS_DIR": str(self._config / "campaigns"),
+        }
+
+    def _programs(self, addresses: StackAddresses | None) -> list[ProgramProcess]:
+        programs = [self._service(name, addresses) for name in SERVICES]
+        if SMTP_VARIABLE not in self._environment:
+            programs.insert(0, Program(MAILBOX, self._mailbox_command, lambda _port: {}, smtp_problem))
+        return [ProgramProcess(self.root, program) for program in programs]
+
+    def _mailbox_command(self, port: int) -> list[str]:
+        return ["-m", "shared.local.mailbox", str(port), str(self.mails)]
+
+    def _service(self, name: str, addresses: StackAddresses | None) -> Program:
+        def environment(port: int) -> dict[str, str]:
+            if addresses is None:
+                return {}
+            given = {key: value for key, value in self._environment.items() if key.startswith("CRM_")}
+            return {
+                **self._shared_variables(addresses),
+                SMTP_VARIABLE: self._smtp_url(),
+                "CRM_INSTANCE_ID": "local",
+                **given,
+                "CRM_DATABASE_URL": as_role(addresses.database_url, name, self._secrets.get(role_of(name))),
+                f"CRM_{name.upper()}_WEB_PORT": str(port),
+            }
+
+        return Program(name, lambda _port: ["-m", f"services.{name}"], environment, readiness_problem)
+
+    def _smtp_url(self) -> str:
+        process = ProgramProcess(self.root, Program(MAILBOX, self._mailbox_command, lambda _port: {}, smtp_problem))
+        return f"smtp://127.0.0.1:{process.port}"
+
+
+def as_role(url: str, service: str, password: str) -> str:
+    """Return a database URL that signs in as a service's own role."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{quote(role_of(service))}:{quote(password)}@{host}"))

@@ -1,0 +1,128 @@
+"""Our own programs as processes that outlive the command: the five services and the mail server."""
+
+import json
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.local.ports import LOOPBACK, answers, free_ports, is_free
+from shared.local.processes import ProcessIdentity, bare_environment, launch, stop
+from shared.local.readiness import wait_ready
+from shared.local.state import ServerState, StateFile
+from shared.local.status import Notify, ServerKind, ServerStatus, silent
+
+READY_SECONDS = 60.0
+STOP_STEPS = ((signal.SIGTERM, 28.0), (signal.SIGKILL, 5.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """One program: how to start it on a port, and how to ask it whether it is well.
+
+    `problem` tells what is wrong, or nothing; `command` makes the arguments after the interpreter.
+    """
+
+    name: str
+    command: Callable[[int], list[str]]
+    environment: Callable[[int], Mapping[str, str]]
+    problem: Callable[[int], str | None]
+
+
+class ProgramProcess:
+    """One program of a root: found again by whoever comes next, on the port that it had before."""
+
+    def __init__(self, root: Path, program: Program) -> None:
+        self._root = root
+        self._program = program
+        self._state = StateFile(root)
+        self.log = root / "logs" / f"{program.name}.log"
+
+    @property
+    def port(self) -> int | None:
+        """Return the port that it listens on, or had."""
+        state = self._state.read(self._program.name)
+        return None if state is None or not state.ports else state.ports[0]
+
+    @property
+    def identity(self) -> ProcessIdentity | None:
+        """Return the process, if it runs."""
+        state = self._state.read(self._program.name)
+        if state is None or state.process is None or not state.process.alive():
+            return None
+        return state.process
+
+    def start(self, notify: Notify = silent) -> None:
+        """Start it unless it runs; `wait` tells when it is ready."""
+        if self.identity is not None:
+            return
+        notify(f"starting {self._program.name}")
+        port = self.port
+        if port is None or not is_free(port):
+            port = free_ports(1)[0]
+        self._state.write(self._program.name, ServerState((port,), None))
+        environment = {**bare_environment(self._root), **self._program.environment(port)}
+        started = launch([sys.executable, *self._program.command(port)], log=self.log, environment=environment)
+        self._state.write(self._program.name, ServerState((port,), started))
+
+    def wait(self) -> None:
+        """Return when it is ready.
+
+        Raises:
+            ServerStartError: it ended, or is not ready after a minute; the text ends in its log's tail.
+        """
+        state = self._state.read(self._program.name)
+        identity = None if state is None else state.process
+        port = self.port
+        if identity is None or port is None:
+            identity = ProcessIdentity(0, 0)
+        name = self._program.name
+        wait_ready(
+            name, identity, lambda: self._program.problem(port or 0) is None, log=self.log, seconds=READY_SECONDS
+        )
+
+    def status(self) -> ServerStatus:
+        """Look at it."""
+        identity, port = self.identity, self.port
+        if identity is None or port is None:
+            return ServerStatus(
+                self._program.name, ServerKind.EMBEDDED, None, None, healthy=False, detail="not running"
+            )
+        problem = self._program.problem(port)
+        return ServerStatus(
+            self._program.name,
+            ServerKind.EMBEDDED,
+            f"{LOOPBACK}:{port}",
+            identity.pid,
+            healthy=problem is None,
+            detail=problem or "",
+        )
+
+    def stop(self) -> None:
+        """Let it finish what it does, and end it after its grace if it does not."""
+        identity = self.identity
+        if identity is not None:
+            stop(self._program.name, identity, STOP_STEPS)
+
+
+def readiness_problem(port: int) -> str | None:
+    """Ask a service's `/readyz`; None when it is ready, else what is not."""
+    try:
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/readyz", timeout=5):
+            return None
+    except urllib.error.HTTPError as refused:
+        try:
+            checks = json.loads(refused.read()).get("checks", [])
+        except ValueError:
+            return f"HTTP {refused.code}"
+        return "; ".join(str(check.get("reason")) for check in checks if check.get("status") != "ok")
+    except OSError:
+        return "it does not answer"
+
+
+def smtp_problem(port: int) -> str | None:
+    """Connect to the mail server."""
+    return None if answers(port) else "it does not answer"
