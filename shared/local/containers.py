@@ -40,6 +40,9 @@ class Engine(Protocol):
     def stop(self, name: str) -> None:
         """Stop the container and keep it; nothing when there is none."""
 
+    def remove(self, name: str) -> None:
+        """Stop the container and delete it with its data; nothing when there is none."""
+
     def running(self, name: str) -> bool:
         """Tell whether the container of this name runs; False without an engine."""
 
@@ -101,6 +104,10 @@ class ContainerServer:
     def stop(self) -> None:
         """Stop the container; it keeps its data."""
         self._engine.stop(self.container)
+
+    def erase(self) -> None:
+        """Remove the container with its data."""
+        self._engine.remove(self.container)
 
     def running(self) -> bool:
         """Ask the engine."""

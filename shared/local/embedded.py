@@ -1,12 +1,11 @@
 """What both embedded servers have in common: ports remembered, one process, found again by whoever comes next."""
 
-import shutil
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.local.errors import PortTakenError, ServerStartError
+from shared.local.errors import LocalStackError, PortTakenError, ServerStartError
 from shared.local.ports import LOOPBACK, answers, free_ports, holder, is_free
 from shared.local.processes import ProcessIdentity, find_by_argument, stop, tail
 from shared.local.readiness import wait_ready
@@ -61,8 +60,8 @@ class EmbeddedServer(ABC):
         """Do what is left once the server answers."""
 
     @abstractmethod
-    def data_folders(self) -> Sequence[Path]:
-        """Name the folders that hold its data, for `erase`."""
+    def erase(self) -> None:
+        """Stop it and delete its data; the log stays."""
 
     @abstractmethod
     def stop_steps(self) -> Sequence[tuple[signal.Signals, float]]:
@@ -116,6 +115,7 @@ class EmbeddedServer(ABC):
                 if remembered or attempt == _FRESH_TRIES or all(is_free(port) for port in ports):
                     raise
             else:
+                notify(f"{self.name} answers at {LOOPBACK}:{ports[0]}")
                 return
 
     def _launch(self, ports: tuple[int, ...]) -> None:
@@ -179,17 +179,16 @@ class EmbeddedServer(ABC):
         elif not answers(port):
             detail = "its port is closed"
         else:
-            detail = self.problem() or ""
+            detail = self._complaint()
         where = None if port is None else f"{LOOPBACK}:{port}"
         pid = None if running is None else running.pid
         return ServerStatus(self.name, ServerKind.EMBEDDED, where, pid, healthy=not detail, detail=detail)
 
-    def erase(self) -> None:
-        """Stop it and delete its data; the log stays."""
-        with self.state.exclusively():
-            self.stop()
-            for folder in self.data_folders():
-                shutil.rmtree(folder, ignore_errors=True)
+    def _complaint(self) -> str:
+        try:
+            return self.problem() or ""
+        except LocalStackError as error:
+            return str(error)
 
     def start_error(self, reason: str) -> ServerStartError:
         """Build the error that shows the log's tail."""

@@ -42,6 +42,15 @@ class DockerEngine:
         except DockerException as error:
             raise NoContainerEngineError(_first_line(error)) from error
 
+    def remove(self, name: str) -> None:
+        """Stop the container and delete it with its data; nothing when there is none."""
+        try:
+            existing = self._find(name)
+            if existing is not None:
+                existing.remove(force=True, v=True)
+        except DockerException as error:
+            raise NoContainerEngineError(_first_line(error)) from error
+
     def running(self, name: str) -> bool:
         """Tell whether the container of this name runs; False without an engine."""
         try:

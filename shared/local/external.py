@@ -37,6 +37,9 @@ class ExternalKafka:
     def stop(self) -> None:
         """Leave it alone: it is not ours."""
 
+    def erase(self) -> None:
+        """Leave it alone: it is not ours."""
+
     def running(self) -> bool:
         """Take it to run: whether it does, `status` tells."""
         return True
@@ -76,6 +79,9 @@ class ExternalPostgres:
             raise BadDatabaseUrlError from error
 
     def stop(self) -> None:
+        """Leave it alone: it is not ours."""
+
+    def erase(self) -> None:
         """Leave it alone: it is not ours."""
 
     def running(self) -> bool:

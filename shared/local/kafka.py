@@ -104,7 +104,8 @@ class EmbeddedKafka(EmbeddedServer):
             f"-Djava.io.tmpdir={self.folder / 'tmp'}",
             f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
             "-Djava.awt.headless=true",
-            "--enable-native-access=ALL-UNNAMED",
+            "--enable-native-access=ALL-UNNAMED",  # zstd and lz4; Java warns about each use otherwise
+            "--sun-misc-unsafe-memory-access=allow",
             "-cp",
             self._classpath,
             *arguments,
@@ -117,9 +118,11 @@ class EmbeddedKafka(EmbeddedServer):
     def settle(self) -> None:
         """Leave the broker empty: topics come from the registry of contracts."""
 
-    def data_folders(self) -> Sequence[Path]:
-        """Name the one folder."""
-        return [self.folder]
+    def erase(self) -> None:
+        """Stop it and delete its data; the log stays."""
+        with self.state.exclusively():
+            self.stop()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def stop_steps(self) -> Sequence[tuple[signal.Signals, float]]:
         """SIGTERM closes the log files; without that the next start reads them through."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 LOGGING = """\
 status = warn
+shutdownHook = disable
 appender.out.type = Console
 appender.out.name = out
 appender.out.layout.type = PatternLayout

@@ -52,9 +52,17 @@ class EmbeddedPostgres(EmbeddedServer):
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self.account = server_account()
-        self.home = server_home(self.root, self.account)
-        self.data = self.home / "data"
         self.secret = self.root / "secrets" / "postgres-password"
+
+    @property
+    def home(self) -> Path:
+        """The folder of the server's files, which the server's account can enter."""
+        return server_home(self.root, self.account)
+
+    @property
+    def data(self) -> Path:
+        """The data folder, as PostgreSQL calls it."""
+        return self.home / "data"
 
     @property
     def address(self) -> str | None:
@@ -75,8 +83,10 @@ class EmbeddedPostgres(EmbeddedServer):
     def prepare(self, ports: Sequence[int], notify: Notify) -> None:
         """Create the data folder once, with a random password; write the settings."""
         del notify
-        if self.home != self.root / "postgres" and self.state.read(self.name) is None:
+        link = self.root / "postgres"
+        if self.home != link and not link.is_symlink():
             shutil.rmtree(self.home, ignore_errors=True)  # of a root at this path that was deleted since
+            link.symlink_to(self.home)
         if not self.data.exists():
             self._initialise()
         elif not self.secret.exists():
@@ -177,9 +187,14 @@ class EmbeddedPostgres(EmbeddedServer):
             if found is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
 
-    def data_folders(self) -> Sequence[Path]:
-        """Name the data folder and the one with the password, which are worth nothing without each other."""
-        return [self.home, self.secret.parent]
+    def erase(self) -> None:
+        """Stop it and delete its data, with the password, which is worth nothing without them; the log stays."""
+        with self.state.exclusively():
+            self.stop()
+            for folder in (self.home, self.secret.parent):
+                shutil.rmtree(folder, ignore_errors=True)
+            if (self.root / "postgres").is_symlink():
+                (self.root / "postgres").unlink()
 
     def stop_steps(self) -> _Steps:
         """SIGINT is pg_ctl's fast, SIGQUIT its immediate stop."""

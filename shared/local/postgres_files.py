@@ -45,10 +45,14 @@ def open_to_others(folder: Path) -> bool:
 def server_home(root: Path, account: Account | None) -> Path:
     """Locate the folder of the data: in the root, or, where the server's account cannot enter, under /var/lib.
 
-    There the name is a hash of the root's path, so that two checkouts have two, and one finds its own again.
+    There the name is a hash of the root's path, so that two checkouts have two, and `root/postgres` is a link to it:
+    what was chosen once stays, whatever becomes of the root's permissions.
     """
-    if account is None or open_to_others(root):
-        return root / "postgres"
+    inside = root / "postgres"
+    if inside.is_symlink():
+        return inside.readlink()
+    if account is None or inside.exists() or open_to_others(root):
+        return inside
     return _SYSTEM_HOME / hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:20]
 
 

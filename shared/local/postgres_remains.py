@@ -33,6 +33,6 @@ def _working_in(data: Path) -> list[psutil.Process]:
     found = []
     for each in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if each.name() == "postgres" and each.cwd() == str(data) and not is_over(each):
+            if each.name() == "postgres" and each.cwd() == str(data.resolve()) and not is_over(each):
                 found.append(each)
     return found

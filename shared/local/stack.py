@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,8 +69,8 @@ class Stack:
         return StackAddresses(kafka.address, postgres.address)
 
     def erase(self) -> None:
-        """Stop the embedded servers of this root and delete their data; logs and ports stay."""
-        for server in embedded(self.root):
+        """Stop all servers of this root and delete their data; logs and ports stay, as do external servers."""
+        for server in self._all():
             server.erase()
 
     @property
@@ -120,8 +121,13 @@ class Stack:
 
     def _all(self) -> list[Server]:
         """List what may run for this root, also what was started before the variables were set."""
-        found: list[Server] = [] if not self.root.exists() else [*embedded(self.root)]
-        return [*found, *self._containers()] if self._in_containers() else found
+        found: list[Server] = [*self._containers()] if self._in_containers() else []
+        return [*found, *embedded(self.root)] if self.root.exists() and installed("jgo") else found
+
+
+def installed(package: str) -> bool:
+    """Tell whether an optional package is there; without it nothing embedded was ever started."""
+    return find_spec(package) is not None
 
 
 def embedded(root: Path) -> "tuple[EmbeddedKafka, EmbeddedPostgres]":

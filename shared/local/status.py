@@ -52,6 +52,9 @@ class Server(Protocol):
     def stop(self) -> None:
         """Stop it; nothing when it does not run or is not ours to stop."""
 
+    def erase(self) -> None:
+        """Stop it and delete its data; nothing when it is not ours."""
+
     def running(self) -> bool:
         """Tell whether it was started and not stopped, without asking it; an external one always."""
 

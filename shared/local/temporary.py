@@ -30,7 +30,6 @@ def temporary_stack(
         stack.up(notify=notify)
         yield stack
     finally:
-        stack.down()
         stack.erase()
         if watcher is not None:
             watcher.terminate()

@@ -79,7 +79,9 @@ def test_a_start_that_fails_shows_the_end_of_the_servers_log(abandoned: Stack) -
     abandoned.down()
     meta = abandoned.kafka.data / "meta.properties"
     meta.write_text(meta.read_text().replace("node.id=1", "node.id=2"))
-    with pytest.raises(ServerStartError, match=r"kafka did not start: its process ended(.|\n)*nodeId") as caught:
+    with pytest.raises(
+        ServerStartError, match=r"kafka did not start: its process ended(.|\n)*Stored node id 2"
+    ) as caught:
         abandoned.kafka.start()
     assert str(abandoned.root / "logs" / "kafka.log") in str(caught.value)
     (abandoned.root / "secrets" / "postgres-password").unlink()

@@ -17,6 +17,7 @@ class InMemoryEngine:
 
     started: dict[str, ContainerSpec] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
     crash: bool = False
 
     def run(self, spec: ContainerSpec) -> None:
@@ -24,6 +25,9 @@ class InMemoryEngine:
 
     def stop(self, name: str) -> None:
         self.stopped.append(name)
+
+    def remove(self, name: str) -> None:
+        self.removed.append(name)
 
     def running(self, name: str) -> bool:
         return name in self.started and name not in self.stopped and not self.crash
@@ -86,5 +90,12 @@ def test_stopping_keeps_the_container(tmp_path: Path) -> None:
     kafka, _ = servers(tmp_path, engine)
     engine.run(kafka.spec())
     kafka.stop()
-    assert engine.stopped == [kafka.container]
+    assert (engine.stopped, engine.removed) == ([kafka.container], [])
     assert kafka.status().detail == "not running"
+
+
+def test_erasing_removes_the_container(tmp_path: Path) -> None:
+    engine = InMemoryEngine()
+    kafka, _ = servers(tmp_path, engine)
+    kafka.erase()
+    assert engine.removed == [kafka.container]
