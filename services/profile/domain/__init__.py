@@ -1,1 +1,1 @@
-"""How identities join into customers and events fold into records."""
+"""How events fold into one record per customer, the same for any order, duplication and batching."""

@@ -1,0 +1,1 @@
+"""How profile's ports are met: PostgreSQL, in binary."""

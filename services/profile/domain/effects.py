@@ -1,0 +1,100 @@
+"""What an event does to a customer's record, read from its payload."""
+
+import re
+from decimal import Decimal
+
+import msgspec
+
+from shared.contracts.catalogue import CONSENT_GIVEN, CONSENT_WITHDRAWN, ORDER_COMPLETED, UNSUBSCRIBED, Family
+from shared.contracts.codec import MalformedMessageError, decode
+from shared.contracts.customers import ConsentStatus
+from shared.contracts.interactions import ConsentPayload, IdentifyPayload
+from shared.contracts.money import Money
+
+# Bounds keep every sum exact within MONEY's 60 digits, and keep out 1E+999999, which would be a gigabyte of zeros.
+_AMOUNT = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,12})?")
+
+ALL_MARKETING_MAIL = "marketing/email"
+"""What an `Unsubscribed` takes back."""
+
+
+class UnreadablePayloadError(ValueError):
+    """A payload is not what its event's name promises: where (a JSON path) and what was expected, never the value."""
+
+    def __init__(self, path: str, expected: str) -> None:
+        super().__init__(f"{path}: expected {expected}")
+        self.path = path
+        self.expected = expected
+
+
+class OrderCompleted(msgspec.Struct, frozen=True, gc=False):
+    """An order counts once; without an amount it adds to the count alone."""
+
+    amount: Decimal | None
+    currency: str
+
+
+class TraitsSaid(msgspec.Struct, frozen=True, gc=False):
+    """Trait values by name as JSON bytes; `null` unsets a trait."""
+
+    values: tuple[tuple[str, bytes], ...]
+
+
+class ConsentSaid(msgspec.Struct, frozen=True, gc=False):
+    """Consent was given or withdrawn for `purpose/channel`."""
+
+    subject: str
+    state: ConsentStatus
+
+
+Effect = OrderCompleted | TraitsSaid | ConsentSaid
+
+UNSUBSCRIBE = ConsentSaid(ALL_MARKETING_MAIL, ConsentStatus.WITHDRAWN)
+
+
+class _Order(msgspec.Struct, frozen=True, gc=False):
+    """The part of an `OrderPayload` that the record holds: its lines cost three times as much to read."""
+
+    total: Money | None = None
+
+
+def effect_of(name: str, family: str, payload: msgspec.Raw) -> Effect | None:
+    """Read what an event does to the record, or nothing: then it moves only the first and last activity.
+
+    Raises:
+        UnreadablePayloadError: the payload is not what the event's name promises.
+    """
+    try:
+        if name == ORDER_COMPLETED:
+            return _order(payload)
+        if family == Family.IDENTIFY:
+            traits = decode(IdentifyPayload, payload).traits
+            return TraitsSaid(tuple((trait, bytes(value)) for trait, value in traits.items()))
+        if name == UNSUBSCRIBED:
+            return UNSUBSCRIBE
+        if name == CONSENT_GIVEN:
+            return _consent(payload, ConsentStatus.GIVEN)
+        if name == CONSENT_WITHDRAWN:
+            return _consent(payload, ConsentStatus.WITHDRAWN)
+    except MalformedMessageError as error:
+        text, _, path = str(error).partition(" - at `$")
+        raise UnreadablePayloadError(f"$.payload{path.rstrip('`')}", text) from error
+    return None
+
+
+def _order(payload: msgspec.Raw) -> OrderCompleted:
+    total = decode(_Order, payload).total
+    if total is None:
+        return OrderCompleted(None, "")
+    if _AMOUNT.fullmatch(total.amount) is None:
+        raise UnreadablePayloadError("$.payload.total.amount", "a decimal number of at most 20 digits and 12 decimals")
+    return OrderCompleted(Decimal(total.amount), total.currency)
+
+
+def _consent(payload: msgspec.Raw, state: ConsentStatus) -> ConsentSaid:
+    said = decode(ConsentPayload, payload)
+    for part, text in (("purpose", said.purpose), ("channel", said.channel)):
+        # `a/b` on `c` and `a` on `b/c` would else be one subject, and one's consent the other's.
+        if not text or "/" in text:
+            raise UnreadablePayloadError(f"$.payload.{part}", "a name without a slash")
+    return ConsentSaid(f"{said.purpose}/{said.channel}", state)

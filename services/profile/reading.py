@@ -1,0 +1,61 @@
+"""From a record's bytes to an event, or to the reason why there is none; nothing raises, nothing is dropped."""
+
+from services.profile.domain.effects import UnreadablePayloadError
+from services.profile.domain.event import Event, RefusedInteractionError, event_of
+from services.profile.domain.months import LAST_KEY
+from shared.contracts.codec import MalformedMessageError, decode
+from shared.contracts.interactions import Interaction
+from shared.runtime.records import Poison, Record
+
+_MAJOR = b".v1"
+_ESCAPED_NUL = rb"\u0000"
+
+
+def read(record: Record) -> Event | Poison:
+    """Read the one interaction of a record."""
+    value = record.value
+    if value is None:
+        return Poison("empty_record", expected="an interaction", found="a tombstone")
+    if not _readable_type(record):
+        return Poison("unknown_type", path="ce_type", expected="a type of version 1", found="another version")
+    try:
+        event = event_of(decode(Interaction, value))
+        if not value.isascii():
+            # What is passed on as bytes was not looked into; who reads it behind us must be able to.
+            value.decode()
+    except ValueError as error:
+        return _poison(error)
+    if event.key > LAST_KEY:
+        return Poison("refused", path="$.dedupe_key", expected="a time before December 9999")
+    if _ESCAPED_NUL in value and _has_nul(event):
+        return Poison("unstorable_text", expected="text without the character U+0000")
+    return event
+
+
+def _readable_type(record: Record) -> bool:
+    for name, content in record.headers:
+        if name == "ce_type":
+            return content.endswith(_MAJOR)
+    return True
+
+
+def _poison(error: ValueError) -> Poison:
+    match error:
+        case RefusedInteractionError():
+            return Poison("refused", path=error.path, expected=error.expected)
+        case UnreadablePayloadError():
+            return Poison("unreadable_payload", path=error.path, expected=error.expected)
+        case MalformedMessageError():
+            text, _, path = str(error).partition(" - at `")
+            return Poison("malformed", path=path.rstrip("`"), expected=text)
+        case UnicodeDecodeError():
+            return Poison("malformed", expected="UTF-8")
+    raise error
+
+
+def _has_nul(event: Event) -> bool:
+    said = event.interaction
+    return any(
+        "\0" in text
+        for text in (said.message_id, said.source, said.name, said.family, event.owner.kind, event.owner.value)
+    )
