@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 
 _EPOCH = date(1970, 1, 1).toordinal()
-_MONTH = re.compile(r"(\d{4})-(\d{2})")
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 _LAST_MONTH = 12
 
 
