@@ -1,5 +1,6 @@
 """Migrations: one alembic history per service schema, run by one piece of code and by one migrator at a time."""
 
+import threading
 from typing import Any
 
 import psycopg
@@ -20,6 +21,9 @@ LOCK = 0x7261_7070_6F72_74
 """The advisory lock that migrators of all services take: "rapport" in ASCII."""
 LOCK_TIMEOUT = "60s"
 
+# alembic keeps `op` in globals: within a process one migration at a time.
+_TURN = threading.Lock()
+
 
 class MigrationFailedError(FatalError):
     """A migration did not go through; the schema is as it was before."""
@@ -39,7 +43,8 @@ def migrate(database_url: str, history: History) -> None:
     """
     connection = connect(database_url)
     try:
-        _upgrade(connection, history)
+        with _TURN:
+            _upgrade(connection, history)
     except psycopg.Error as error:
         raise MigrationFailedError(history.service, _why(error)) from error
     except DBAPIError as error:
