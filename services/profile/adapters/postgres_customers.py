@@ -2,11 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from functools import lru_cache
 
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 
+from services.profile.adapters.partitions import statement
 from services.profile.adapters.timeline_rows import COLUMNS, SIGNATURE, TRAILER, TimelineRows
 from services.profile.domain.state import dump, load
 from services.profile.ports import Change, Entry, Stored
@@ -28,11 +28,6 @@ _INSERT = """
     ON CONFLICT (id) DO NOTHING
 """
 _COPY = f"COPY timeline ({', '.join(COLUMNS)}) FROM STDIN WITH (FORMAT binary)"
-
-
-def partition(month: date) -> str:
-    """Name the partition of a month."""
-    return f"timeline_{month:%Y_%m}"
 
 
 class PostgresCustomers:
@@ -58,7 +53,7 @@ class PostgresCustomers:
         known: dict[bytes, bytes] = {}
         cursor = connection.cursor(binary=True)
         for month, some in keys.items():
-            await cursor.execute(_known_in(month), (uuids(sorted(some)),))
+            await cursor.execute(statement(_KNOWN, month), (uuids(some),))
             known.update(await cursor.fetchall())
         return known
 
@@ -123,8 +118,3 @@ def _by_key(change: Change) -> bytes:
 def _require_all(written: int, wanted: int) -> None:
     if written != wanted:
         raise StaleStateError(f"{wanted - written} of {wanted} customers were changed by somebody else")
-
-
-@lru_cache(maxsize=4096)
-def _known_in(month: date) -> bytes:
-    return sql.SQL(_KNOWN).format(sql.Identifier(partition(month))).as_bytes(None)

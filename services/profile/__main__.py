@@ -1,0 +1,5 @@
+"""`python -m services.profile`."""
+
+from services.profile.app import main
+
+main()

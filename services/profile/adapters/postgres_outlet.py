@@ -1,0 +1,118 @@
+"""What was committed, rendered again from the tables after a crash, and asked about by the auditor."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection
+
+from services.profile.adapters.partitions import statement
+from services.profile.domain.months import split_by_month
+from services.profile.domain.state import load
+from services.profile.messages import activity_message, customer_message, subject_of
+from services.profile.ports import Stored
+from shared.contracts.interactions import Activity
+from shared.contracts.topics import ACTIVITIES, CUSTOMERS
+from shared.runtime.arrays import uuids
+from shared.runtime.errors import FatalError
+from shared.runtime.handler import Current, Message
+
+ID_DIGITS = 32
+
+ROW = """
+    message_id, source, name, family, occurred_at, received_at, uuid_send(customer_id), uuid_send(identity_id),
+    customer_version, payload, context
+"""
+_ACTIVITIES = f"SELECT uuid_send(key), {ROW} FROM {{}} WHERE key = ANY(%s)"  # noqa: S608 - our own words only
+_CUSTOMERS = "SELECT uuid_send(id), version, doc FROM identities WHERE id = ANY(%s)"
+_VERSIONS = "SELECT uuid_send(id), version FROM identities WHERE id = ANY(%s)"
+
+
+class RowMissingError(FatalError):
+    """A row that a committed publication is rendered from is not there."""
+
+    def __init__(self, topic: str, key: bytes) -> None:
+        super().__init__(f"{topic}: the row {key.hex()} of a committed message is gone: restore it from a backup")
+
+
+class PostgresOutlet:
+    """Renders activities from the timeline, byte for byte as at COMMIT, and customers as they are now."""
+
+    async def render(self, connection: AsyncConnection, topic: str, keys: Sequence[bytes]) -> Sequence[Message]:
+        """Render one message per publication key, in their order.
+
+        Raises:
+            RowMissingError: somebody deleted a row.
+            LookupError: the topic is not one of profile's.
+        """
+        if topic == ACTIVITIES.name:
+            found = await self._activities(connection, keys)
+        elif topic == CUSTOMERS.name:
+            found = await self._customers(connection, keys)
+        else:
+            raise LookupError(f"profile does not publish {topic}")
+        missing = next((key for key in keys if key not in found), None)
+        if missing is not None:
+            raise RowMissingError(topic, missing)
+        return [found[key] for key in keys]
+
+    async def current(
+        self, connection: AsyncConnection, topic: str, message_keys: Sequence[bytes]
+    ) -> Mapping[bytes, Current]:
+        """Tell the version of each customer whose message key this is.
+
+        Raises:
+            LookupError: the topic is not profile's topic of state.
+        """
+        if topic != CUSTOMERS.name:
+            raise LookupError(f"profile publishes no state on {topic}")
+        ids = sorted({key for text in message_keys if (key := _customer_key(text)) is not None})
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(_VERSIONS, (uuids(ids),))
+        return {key.hex().encode(): Current(key, version) for key, version in await cursor.fetchall()}
+
+    async def _activities(self, connection: AsyncConnection, keys: Sequence[bytes]) -> dict[bytes, Message]:
+        messages: dict[bytes, Message] = {}
+        cursor = connection.cursor(binary=True)
+        for month, some in split_by_month(set(keys)).items():
+            await cursor.execute(statement(_ACTIVITIES, month), (uuids(some),))
+            for key, *row in await cursor.fetchall():
+                activity = activity_of(row)
+                messages[key] = activity_message(activity, key.hex(), subject_of(activity.customer_id))
+        return messages
+
+    async def _customers(self, connection: AsyncConnection, keys: Sequence[bytes]) -> dict[bytes, Message]:
+        cursor = connection.cursor(binary=True)
+        await cursor.execute(_CUSTOMERS, (uuids(sorted(set(keys))),))
+        return {
+            key: customer_message(Stored(version, load(doc)), subject_of(key.hex()), None)
+            for key, version, doc in await cursor.fetchall()
+        }
+
+
+def activity_of(row: Sequence[Any]) -> Activity:
+    """Make the activity of a timeline row as `ROW` selects it."""
+    message_id, source, name, family, occurred_at, received_at, customer, identity, version, payload, context = row
+    return Activity(
+        message_id=message_id,
+        source=source,
+        name=name,
+        family=family,
+        occurred_at=occurred_at,
+        received_at=received_at,
+        customer_id=customer.hex(),
+        identity_id=identity.hex(),
+        customer_version=version,
+        payload=msgspec.Raw(payload),
+        context=msgspec.Raw(context),
+    )
+
+
+def _customer_key(text: bytes) -> bytes | None:
+    if len(text) != ID_DIGITS:
+        return None
+    try:
+        key = bytes.fromhex(text.decode("ascii"))
+    except ValueError:
+        return None
+    return key if key.hex().encode() == text else None
