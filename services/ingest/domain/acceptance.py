@@ -1,6 +1,7 @@
 """A draft becomes an interaction, or a problem that says why it cannot."""
 
 from datetime import datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -17,6 +18,7 @@ from shared.contracts.interactions import Interaction
 
 LONGEST_MESSAGE_ID = 100
 LONGEST_NAME = 255
+_USUAL_CONTEXT = 1024
 
 
 _USER_ID = IdentityKind.USER_ID.value
@@ -89,9 +91,17 @@ def _identities(draft: Draft, identities: Identities) -> tuple[IdentityRef, ...]
 def _context(draft: Draft) -> msgspec.Raw | Problem:
     if draft.context is NOTHING:
         return NOTHING
-    path = draft.paths.context
-    members = decode_object(draft.context, Stage.ENVELOPE, path)
+    text = bytes(draft.context)
+    return _usual(text, draft.paths.context) if len(text) <= _USUAL_CONTEXT else _settled(text, draft.paths.context)
+
+
+def _settled(text: bytes, path: str) -> msgspec.Raw | Problem:
+    members = decode_object(text, Stage.ENVELOPE, path)
     if isinstance(members, Problem):
         return members
-    text = encode_object(members, path)
-    return text if isinstance(text, Problem) else msgspec.Raw(text)
+    settled = encode_object(members, path)
+    return settled if isinstance(settled, Problem) else msgspec.Raw(settled)
+
+
+# Servers say the same of each event, to the byte.
+_usual = lru_cache(maxsize=1024)(_settled)

@@ -57,6 +57,8 @@ def decode(kind: msgspec.json.Decoder[T], data: bytes | msgspec.Raw, stage: Stag
         return Problem(Stage.PARSE, Reason.NOT_UTF8, path, "UTF-8", "other bytes")
     except RecursionError:
         return _too_deep(path)
+    except InvalidOperation:
+        return _out_of_range(stage, path)
 
 
 def decode_object(data: bytes | msgspec.Raw, stage: Stage, path: str) -> dict[str, Any] | Problem:
@@ -112,7 +114,11 @@ def _explained(text: str, stage: Stage, path: str) -> Problem:
     place = path + _pointer(other["path"] if other else None)
     if "RFC3339" in text:
         return Problem(stage, Reason.NOT_A_TIME, place, "RFC 3339 date-time", "string")
-    return Problem(stage, Reason.OUT_OF_RANGE, place, "a number that a double can hold", "a greater number")
+    return _out_of_range(stage, place)
+
+
+def _out_of_range(stage: Stage, path: str) -> Problem:
+    return Problem(stage, Reason.OUT_OF_RANGE, path, "a number that a double can hold", "a greater number")
 
 
 def _named(types: str) -> str:

@@ -13,12 +13,17 @@ from shared.contracts.identities import IdentityRef
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:rapport:raw-event")
 _UUID_LENGTH = 36
 _UUID_VERSION_AT = 14
-_UUIDV7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+_UUIDV7 = re.compile("HHHHHHHH-HHHH-7HHH-[89abAB]HHH-HHHHHHHHHHHH".replace("H", "[0-9a-fA-F]"))
+
+
+def _hex(milliseconds: int) -> str:
+    return f"{milliseconds:012x}"
+
 
 # Beyond these a clock is wrong, and a partition by month for it would be waste.
-_FIRST_MS = microseconds(datetime(1990, 1, 1, tzinfo=UTC)) // 1000
-_LAST_MS = microseconds(datetime(2099, 12, 31, tzinfo=UTC)) // 1000
-_NO_TIME_MS = 0
+_FIRST = _hex(microseconds(datetime(1990, 1, 1, tzinfo=UTC)) // 1000)
+_LAST = _hex(microseconds(datetime(2099, 12, 31, tzinfo=UTC)) // 1000)
+_NO_TIME = _hex(0)
 
 _canonical = msgspec.json.Encoder(order="deterministic")
 
@@ -30,12 +35,12 @@ def dedupe_key(source: str, message_id: str, original: int | None) -> str:
     1990 to 2099, else 1970-01-01. Nothing that a retry changes has a part in it. `original` is in microseconds.
     """
     if len(message_id) == _UUID_LENGTH and message_id[_UUID_VERSION_AT] == "7" and _UUIDV7.fullmatch(message_id):
-        at = _drawn(int(message_id[:8] + message_id[9:13], 16))
+        at = _drawn((message_id[:8] + message_id[9:13]).lower())
     elif original is not None:
-        at = _drawn(original // 1000)
+        at = _drawn(_hex(max(original // 1000, 0)))
     else:
-        at = _NO_TIME_MS
-    return f"{at:012x}" + blake2b(f"{source}\0{message_id}".encode(), digest_size=10).hexdigest()
+        at = _NO_TIME
+    return at + blake2b(f"{source}\0{message_id}".encode(), digest_size=10).hexdigest()
 
 
 def payload_hash(name: str, identities: tuple[IdentityRef, ...], payload: msgspec.Raw, original: int | None) -> str:
@@ -53,5 +58,6 @@ def derived_id(topic: str, partition: int, offset: int, appended_ms: int, index:
     return str(uuid5(_NAMESPACE, f"{topic}\0{partition}\0{offset}\0{appended_ms}\0{index}"))
 
 
-def _drawn(at: int) -> int:
-    return min(max(at, _FIRST_MS), _LAST_MS)
+def _drawn(at: str) -> str:
+    # Digits of one length and case are in the order of their numbers.
+    return min(max(at, _FIRST), _LAST)

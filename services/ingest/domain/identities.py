@@ -1,9 +1,8 @@
 """An identifier from outside becomes an identity: cleaned, checked, and named by its keyed hash."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
-
-import msgspec
 
 from services.ingest.domain.problems import Problem, Reason, Stage
 from shared.contracts.identities import IdentityRef, identity_id
@@ -15,11 +14,13 @@ _BLOCKED = frozenset({"-1", "null", "none", "n/a", "unknown", "undefined", "anon
 _ZEROS = re.compile(r"[0\-]*")
 
 
-class Absent(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Absent:
     """There is no identifier: null, empty or missing, which are one."""
 
 
-class Blocked(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Blocked:
     """There is a value that stands for nobody, such as `unknown`: it would join strangers into one customer."""
 
 

@@ -1,6 +1,7 @@
 """What an event says, by its family: checked, and written as canonical JSON."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -38,7 +39,8 @@ class _Consent(msgspec.Struct, gc=False):
     text_version: str | None = None
 
 
-_orders: msgspec.json.Decoder[_Order | None] = decoder(_Order | None)
+# Every number of an order goes through `money.amount`, which has bounds of its own.
+_orders: msgspec.json.Decoder[_Order | None] = msgspec.json.Decoder(_Order | None, float_hook=Decimal)
 _consents: msgspec.json.Decoder[_Consent | None] = decoder(_Consent | None)
 
 
@@ -61,45 +63,45 @@ def _order(_name: str, body: msgspec.Raw, path: str) -> bytes | Problem:
         return order
     if order is None:
         order = _Order()
-    total = _total(order, path)
+    total = _total(order)
     if isinstance(total, Problem):
-        return total
+        return total.under(path)
     lines: list[OrderLine] = []
     for index, product in enumerate(order.products or ()):
-        line = _line(product, f"{path}/products/{index}")
+        line = _line(product)
         if isinstance(line, Problem):
-            return line
+            return line.under(f"{path}/products/{index}")
         lines.append(line)
-    order_id = _identifier(order.order_id, path + "/order_id")
+    order_id = _identifier(order.order_id, "/order_id")
     if isinstance(order_id, Problem):
-        return order_id
+        return order_id.under(path)
     return encode_object(OrderPayload(order_id=order_id, total=total, lines=tuple(lines)), path)
 
 
-def _total(order: _Order, path: str) -> Money | Problem | None:
+def _total(order: _Order) -> Money | Problem | None:
     """Take Segment's total, else its revenue, else its value."""
     if order.total is not None:
-        amount = money.amount(order.total, path + "/total")
+        amount = money.amount(order.total, "/total")
     elif order.revenue is not None:
-        amount = money.amount(order.revenue, path + "/revenue")
+        amount = money.amount(order.revenue, "/revenue")
     elif order.value is not None:
-        amount = money.amount(order.value, path + "/value")
+        amount = money.amount(order.value, "/value")
     else:
         return None
     if isinstance(amount, Problem):
         return amount
-    currency = money.currency(order.currency, path + "/currency")
+    currency = money.currency(order.currency, "/currency")
     return currency if isinstance(currency, Problem) else Money(amount, currency)
 
 
-def _line(product: _Product, path: str) -> OrderLine | Problem:
-    price = _optional(product.price, path + "/price")
+def _line(product: _Product) -> OrderLine | Problem:
+    price = _optional(product.price, "/price")
     if isinstance(price, Problem):
         return price
-    quantity = _optional(product.quantity, path + "/quantity")
+    quantity = _optional(product.quantity, "/quantity")
     if isinstance(quantity, Problem):
         return quantity
-    product_id = _identifier(product.product_id, path + "/product_id")
+    product_id = _identifier(product.product_id, "/product_id")
     if isinstance(product_id, Problem):
         return product_id
     return OrderLine(product_id=product_id, quantity=quantity, price=price)

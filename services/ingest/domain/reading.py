@@ -1,6 +1,7 @@
 """A raw record becomes events: accepted ones in our shape, refused ones with what is wrong and their own bytes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -55,7 +56,8 @@ class RawRecord(Protocol):
         ...
 
 
-class Refused(msgspec.Struct, frozen=True, gc=False):
+@dataclass(frozen=True, slots=True)
+class Refused:
     """An event that cannot be accepted as it is, with all that is needed to read it again once it is mended."""
 
     problem: Problem
