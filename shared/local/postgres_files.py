@@ -72,11 +72,12 @@ def programs(account: Account | None) -> Path:
         _SYSTEM_HOME.mkdir(parents=True, exist_ok=True)
         with FileLock(_SYSTEM_HOME / "programs.lock"):
             if not copy.exists():
-                _copy(installed, copy)
+                copy_programs(installed, copy)
     return copy / _PACKAGE / "pginstall"
 
 
-def _copy(installed: Path, target: Path) -> None:
+def copy_programs(installed: Path, target: Path) -> None:
+    """Copy the package and its libraries, readable by all; the target appears as a whole or not at all."""
     half = Path(tempfile.mkdtemp(prefix="copy-", dir=target.parent))
     # The libraries' place beside the package is part of the programs: they look there, relative to themselves.
     needless = shutil.ignore_patterns("include", "*.a", "pgxs", "pkgconfig", "__pycache__")

@@ -40,5 +40,5 @@ def _watch(folder: Path) -> ProcessIdentity | None:
     if own is None:
         return None
     command = [sys.executable, "-m", "shared.local.watch", str(own.pid), repr(own.started_at), str(folder.absolute())]
-    environment = {**bare_environment(folder), "PYTHONPATH": str(_PACKAGES)}
+    environment = {**bare_environment(folder), "PYTHONPATH": os.pathsep.join([str(_PACKAGES), *filter(None, sys.path)])}
     return launch(command, log=folder / "logs" / "watch.log", environment=environment)

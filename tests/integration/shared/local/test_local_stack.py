@@ -125,7 +125,10 @@ def test_a_port_that_somebody_took_meanwhile_is_told_with_his_name(local: Stack)
     assert addresses(local) == before
 
 
-def test_two_checkouts_side_by_side_do_not_meet(local: Stack, tmp_path: Path) -> None:
+def test_two_checkouts_side_by_side_do_not_meet(local: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A temporary stack is embedded whatever these say.
+    monkeypatch.setenv("CRM_KAFKA_BOOTSTRAP_SERVERS", addresses(local).kafka)
+    monkeypatch.setenv("CRM_DATABASE_URL", addresses(local).database_url)
     with temporary_stack(tmp_path / "other") as other:
         here, there = addresses(local), addresses(other)
         assert {here.kafka, here.database_url}.isdisjoint({there.kafka, there.database_url})
