@@ -1,0 +1,108 @@
+"""What a run looks like: tables for people on standard output, or one JSON object for programs."""
+
+import email
+import mailbox
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from email import policy
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from shared.demo.checks import Check
+from shared.demo.run import Result
+from shared.local.platform import SERVICES, Platform
+
+SHOWN: tuple[tuple[str, ...], ...] = (
+    ("profile", "show", "user_id:cdnow-00004"),
+    ("profile", "timeline", "user_id:cdnow-00004"),
+    ("segments", "list"),
+    ("kpi", "show", "monthly_revenue"),
+    ("kpi", "show", "new_customers"),
+)
+
+
+def as_json(result: Result) -> str:
+    """Render a run as one JSON object."""
+    found = asdict(result.found)
+    document = {
+        **found,
+        "seconds": result.seconds,
+        "events": result.events,
+        "events_per_second": result.events_per_second,
+        "checks": [asdict(check) for check in result.checks],
+        "ok": result.holds,
+    }
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def show(result: Result, platform: Platform) -> None:
+    """Print a run for people: one customer, segments, KPIs and a mail as the product's own commands show them."""
+    console = Console(highlight=False)
+    for command in SHOWN:
+        console.print(f"\n[bold]$ rapport {' '.join(command)}[/bold]")
+        console.file.flush()
+        _product(command, platform)
+    console.print("\n[bold]A mail, as the mail server took it[/bold]")
+    console.print(first_mail(platform.mails), markup=False)
+    console.print(_speed(result))
+    console.print(_checks(result.checks))
+
+
+def where_to_look(platform: Platform, result: Result) -> str:
+    """Say what of a kept demo is where."""
+    lines = [
+        f"Kafka        {result.addresses.kafka}",
+        "PostgreSQL   " + result.addresses.database_url.rpartition("@")[2] + " (rapport status; password in .rapport)",
+    ]
+    for name in SERVICES:
+        port = platform.program(name).port
+        lines.append(f"{name:<12} http://127.0.0.1:{port}/metrics  /livez  /readyz")
+    lines.append(f"mails        {platform.mails}")
+    lines.append("Try: rapport status | rapport segments members two-or-more | rapport kpi list | rapport down")
+    return "\n".join(lines)
+
+
+def first_mail(folder: Path) -> str:
+    """Return the first mail's headers and text; what to say when there is none."""
+    for kept in mailbox.Maildir(folder, create=False).values() if folder.is_dir() else ():
+        message = email.message_from_bytes(kept.as_bytes(), policy=policy.default)
+        headers = "\n".join(f"{name}: {message[name]}" for name in ("From", "To", "Subject", "Date"))
+        body = message.get_body(("plain",))
+        return f"{headers}\n\n{body.get_content() if body is not None else ''}"
+    return "(none)"
+
+
+def _product(command: Sequence[str], platform: Platform) -> None:
+    subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "shared.cli.main", *command], env={**os.environ, **platform.variables()}, check=False
+    )
+
+
+def _checks(found: Sequence[Check]) -> Table:
+    table = Table(title="Checks against the published totals", title_justify="left")
+    for column in ("", "check", "expected", "found"):
+        table.add_column(column)
+    for check in found:
+        table.add_row("[green]ok[/]" if check.holds else "[red]differs[/]", check.name, check.expected, check.found)
+    return table
+
+
+def _speed(result: Result) -> Table:
+    table = Table(title="Speed", title_justify="left")
+    table.add_column("what")
+    table.add_column("figure")
+    table.add_row("events all the way", f"{result.events:,} at {result.events_per_second:,} a second")
+    for name, seconds in result.seconds.items():
+        table.add_row(f"phase {name}", f"{seconds:g} s")
+    for name, percentiles in (
+        ("event to segment change", result.found.latency_seconds),
+        ("clock lateness", result.found.clock_lateness_seconds),
+    ):
+        table.add_row(name, "  ".join(f"{p} {seconds:g} s" for p, seconds in percentiles.items()))
+    return table
