@@ -11,7 +11,7 @@ from services.ingest.ports import Entry
 from shared.runtime.arrays import byteas, int4s, int8s, texts, timestamps
 
 _KEEP = """
-    INSERT INTO quarantine (topic, partition, record_offset, event_index, appended_at, source, message_id, stage,
+    INSERT INTO quarantine (topic, lane, record_offset, event_index, appended_at, source, message_id, stage,
         reason, path, expected, found, original, around, key, headers, received_at, quarantined_at)
     SELECT * FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT ON CONSTRAINT quarantine_once DO NOTHING
@@ -27,7 +27,7 @@ SHOW_COLUMNS = (
     "message_id",
     "received_at",
     "topic",
-    "partition",
+    "lane",
     "record_offset",
     "event_index",
     "original",

@@ -11,7 +11,7 @@ QUARANTINE = """
     CREATE TABLE quarantine (
         id             bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT quarantine_pkey PRIMARY KEY,
         topic          text        NOT NULL,
-        partition      int         NOT NULL,
+        lane           int         NOT NULL,
         record_offset  bigint      NOT NULL,
         event_index    int         NOT NULL,
         appended_at    timestamptz NOT NULL,
@@ -29,7 +29,7 @@ QUARANTINE = """
         headers        bytea       NOT NULL,
         received_at    timestamptz NOT NULL,
         quarantined_at timestamptz NOT NULL,
-        CONSTRAINT quarantine_once UNIQUE (topic, partition, record_offset, event_index, appended_at)
+        CONSTRAINT quarantine_once UNIQUE (topic, lane, record_offset, event_index, appended_at)
     )
 """
 # When the record was appended tells a topic that was created again from the one before: a redo adds nothing, a new
