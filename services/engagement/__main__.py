@@ -1,0 +1,5 @@
+"""`python -m services.engagement`."""
+
+from services.engagement.app import main
+
+main()

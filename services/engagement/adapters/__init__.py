@@ -1,0 +1,1 @@
+"""What engagement's ports are made of: PostgreSQL and SMTP."""

@@ -1,0 +1,207 @@
+"""The sender: writes down what it is about to send, sends, writes down the answers, and never sends twice."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.engagement.domain import ledger as life
+from services.engagement.domain.campaign import Campaign
+from services.engagement.domain.contact import Contact
+from services.engagement.domain.ledger import Answer, Deferred, Entry, Lost, RetryPolicy
+from services.engagement.domain.mail import Mail, compose, render
+from services.engagement.domain.permission import Rule, Send, Skip, Wish, may_we_contact
+from services.engagement.domain.templates import TemplateError
+from services.engagement.handlers import Planning, publications
+from services.engagement.ports import Ledger, Mailer, Waiting
+from shared.contracts.outreach import MessageState
+from shared.runtime.clock import Clock
+from shared.runtime.logs import logger
+from shared.runtime.transaction import Transactions
+
+log = logger(__name__)
+
+FLUSH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A message that was written down as being sent: which attempt it is, and whose lane it belongs to."""
+
+    lane: int
+    number: int
+    caused_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many messages are written down at once, and how deferred ones are tried again."""
+
+    batch: int
+    retry: RetryPolicy
+
+
+class Sender:
+    """Sends what is waiting on the lanes held now; one `round` at a time.
+
+    `accepted` is told when each accepted message's cause was accepted by us, if that is known.
+
+    What is `sending` in the ledger was put there by a round of ours that still runs, or by a sender that is gone:
+    between two rounds it is always the latter.
+    """
+
+    def __init__(
+        self,
+        planning: Planning,
+        ledger: Ledger,
+        mailer: Mailer,
+        transactions: Transactions,
+        clock: Clock,
+        pace: Pace,
+        accepted: Callable[[datetime], None],
+    ) -> None:
+        self._planning = planning
+        self._ledger = ledger
+        self._mailer = mailer
+        self._transactions = transactions
+        self._clock = clock
+        self._pace = pace
+        self._accepted = accepted
+        self._attempts: dict[str, Attempt] = {}
+        self._answers: dict[str, Answer] = {}
+        self._taken_over: Mapping[int, int] = {}
+
+    async def round(self) -> int:
+        """Send one batch; returns how many messages were dealt with, 0 when nothing waits.
+
+        Raises:
+            FencedError, psycopg.Error: the ledger could not be written; answers are kept and written by the next round.
+            MailServerUnreachableError: there is no connection; nothing was taken.
+        """
+        await self._write_answers()
+        await self._take_over()
+        lanes = self._transactions.claims.lanes
+        if not lanes or not await self._ledger.has_due(sorted(lanes), self._clock.now()):
+            return 0
+        await self._mailer.ready()
+        taken, mails = await self._claim(lanes)
+        if mails:
+            await self._deliver(mails)
+        return taken
+
+    async def _claim(self, lanes: frozenset[int]) -> tuple[int, list[Mail]]:
+        mails: list[Mail] = []
+        try:
+            async with self._transactions.begin(lanes) as transaction:
+                now = self._clock.now()
+                waiting = await self._ledger.take(transaction.connection, sorted(lanes), now, self._pace.batch)
+                stepped = list(self._decide(waiting, mails, now))
+                if stepped:
+                    transaction.publish(publications(await self._ledger.write(transaction.connection, stepped)))
+        except BaseException:
+            # Whether this was committed is unknown, that nothing of it was sent is certain.
+            self._answers.update(dict.fromkeys(self._attempts, Deferred("not_sent")))
+            raise
+        return len(stepped), mails
+
+    def _decide(self, waiting: Waiting, mails: list[Mail], now: datetime) -> Iterator[Entry]:
+        for entry in waiting.entries:
+            campaign = self._planning.campaigns.get(entry.origin.campaign)
+            decided = self._prepare(entry, campaign, waiting.contacts.get(entry.origin.customer_id), now)
+            if isinstance(decided, Skip):
+                yield life.skipped(entry, decided, now)
+                continue
+            claimed, mail = decided
+            mails.append(mail)
+            self._attempts[entry.key] = Attempt(entry.origin.lane, claimed.attempt, entry.origin.caused_at)
+            yield claimed
+
+    def _prepare(
+        self, entry: Entry, campaign: Campaign | None, contact: Contact | None, now: datetime
+    ) -> Skip | tuple[Entry, Mail]:
+        if campaign is None:
+            return Skip(Rule.CAMPAIGN_GONE)
+        wish = Wish(campaign, entry.planned_at, self._planning.hash_address, entry.origin.address_hash)
+        verdict = may_we_contact(contact, wish, now)
+        if not isinstance(verdict, Send) or contact is None:
+            return verdict if isinstance(verdict, Skip) else Skip(Rule.UNKNOWN_CUSTOMER)
+        try:
+            rendered = render(campaign, contact)
+        except TemplateError as error:
+            return Skip(Rule.NOT_RENDERABLE, str(error))
+        claimed = life.claim(entry, campaign.letter.sender.domain, now)
+        message_id = claimed.provider_id or ""
+        return claimed, compose(entry.key, message_id, campaign, verdict.address, rendered, now)
+
+    async def _deliver(self, mails: list[Mail]) -> None:
+        delivery = asyncio.create_task(
+            self._mailer.deliver(self._while_ours(mails), len(mails), self._answers.__setitem__), name="deliver"
+        )
+        try:
+            while not delivery.done():
+                await asyncio.wait({delivery}, timeout=FLUSH_SECONDS)
+                await self._write_answers()
+        finally:
+            # An error of the ledger must not leave mails under way behind: their answers would come to nobody.
+            await asyncio.wait({delivery})
+            for key in self._attempts.keys() - self._answers.keys():
+                self._answers[key] = Lost("interrupted")
+        await self._write_answers()
+        delivery.result()
+
+    def _while_ours(self, mails: list[Mail]) -> Iterator[Mail]:
+        for mail in mails:
+            attempt = self._attempts.get(mail.key)
+            if attempt is not None and attempt.lane in self._transactions.claims.lanes:
+                yield mail
+            elif attempt is not None:
+                self._answers[mail.key] = Deferred("not_sent")
+
+    async def _write_answers(self) -> None:
+        held = self._transactions.claims.lanes
+        answers = {key: answer for key, answer in self._answers.items() if self._attempts[key].lane in held}
+        lost = self._answers.keys() - answers.keys()
+        if lost:
+            # The lane's new owner has written `unknown`, which nothing may overwrite.
+            log.warning("Answers came after their lanes were lost", action="send.late", messages=len(lost))
+            self._forget(lost)
+        if not answers:
+            return
+        async with self._transactions.begin({self._attempts[key].lane for key in answers}) as transaction:
+            now = self._clock.now()
+            entries = await self._ledger.read(transaction.connection, sorted(answers))
+            settled = [
+                one
+                for one in (
+                    life.settle(entry, self._attempts[entry.key].number, answers[entry.key], self._pace.retry, now)
+                    for entry in entries
+                )
+                if one is not None
+            ]
+            if settled:
+                transaction.publish(publications(await self._ledger.write(transaction.connection, settled)))
+        for entry in settled:
+            if entry.state is MessageState.ACCEPTED and entry.origin.caused_at is not None:
+                self._accepted(entry.origin.caused_at)
+        self._forget(answers)
+
+    async def _take_over(self) -> None:
+        claims = self._transactions.claims
+        epochs = claims.epochs(claims.lanes)
+        if epochs == self._taken_over:
+            return
+        if epochs:
+            async with self._transactions.begin(epochs) as transaction:
+                now = self._clock.now()
+                orphans = await self._ledger.being_sent(transaction.connection, sorted(epochs))
+                if orphans:
+                    given_up = [life.give_up_for_lost(entry, now) for entry in orphans]
+                    transaction.publish(publications(await self._ledger.write(transaction.connection, given_up)))
+            if orphans:
+                log.warning("Messages of a sender that is gone", action="send.orphans", messages=len(orphans))
+        self._taken_over = epochs
+
+    def _forget(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._answers.pop(key, None)
+            self._attempts.pop(key, None)
