@@ -10,6 +10,7 @@ import psycopg
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from shared.runtime.settings import RuntimeSettings, WrongSettingsError, settings_for
 
@@ -32,7 +33,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     for column in columns:
         drawn.add_column(column)
     for row in rows:
-        drawn.add_row(*("-" if cell is None else str(cell) for cell in row))
+        # As it is: what senders wrote may look like markup, and a wrong one would end in a stack trace.
+        drawn.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
     Console(highlight=False).print(drawn)
 
 
