@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,10 +26,15 @@ def canonical(message: Any) -> bytes:
     return _canonical.encode(message)
 
 
-@cache
-def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
-    """Return the decoder of a message type; numbers in untyped places come back as exact decimals."""
-    return msgspec.json.Decoder(kind, float_hook=Decimal)
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {}
+
+
+def decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    """Return the decoder of a message type, made once; numbers in untyped places come back as exact decimals."""
+    found = _decoders.get(kind)
+    if found is None:
+        found = _decoders[kind] = msgspec.json.Decoder(kind, float_hook=Decimal)
+    return found
 
 
 def decode(kind: type[T], data: bytes | msgspec.Raw) -> T:

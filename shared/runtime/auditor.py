@@ -116,7 +116,7 @@ class Auditor:
             older = []
             for key, state in current.items():
                 found = last[key]
-                if found is None or found.number < state.version:
+                if found is None or (found.incarnation, found.number) < (group.publisher.incarnation, state.version):
                     older.append(state.key)
             if older:
                 messages = await group.outlet.render(transaction.connection, topic, older)

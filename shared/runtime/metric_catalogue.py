@@ -214,7 +214,7 @@ _SERVICES = (
         (
             _SEGMENT,
             Label("change", ("entered", "exited")),
-            Label("cause", ("event", "clock", "definition", "merge")),
+            Label("cause", ("event", "clock", "record", "definition", "merge")),
         ),
     ),
     Metric(

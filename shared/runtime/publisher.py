@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -19,6 +20,7 @@ from shared.runtime.streams import Committed
 from shared.runtime.transaction import Transactions
 
 LOOK_AGAIN_SECONDS = 1.0
+LOOK_BLOCKED_SECONDS = 0.1
 MOST_PER_SEND = 20_000
 MOST_WAITING = 40_000
 
@@ -60,7 +62,7 @@ class Publisher:
         self._kinds = kinds
         self._failpoints = failpoints
         self._outboxes: dict[Place, Outbox] = {}
-        self._incarnation = b"1"
+        self.incarnation = 1
         self._wake = asyncio.Event()
         self.settled = asyncio.Condition()
         self.cycle = asyncio.Lock()
@@ -79,13 +81,15 @@ class Publisher:
         async with self.cycle, self._pool.connection() as connection:
             cursor = await connection.execute("SELECT value FROM incarnation")
             row = await cursor.fetchone()
-            self._incarnation = str(row[0] if row else 1).encode()
+            self.incarnation = row[0] if row else 1
             cursor = await connection.execute(_STREAMS, (int4s(sorted(lanes)),))
             self._outboxes, self.acknowledged = {}, {}
             for topic, lane, published, offset in await cursor.fetchall():
                 self._outboxes[topic, lane] = Outbox(published)
                 self.acknowledged[topic, lane] = -1 if offset is None else offset
         self._wake.set()
+        async with self.settled:
+            self.settled.notify_all()
 
     @property
     def waiting(self) -> dict[str, int]:
@@ -107,19 +111,23 @@ class Publisher:
             FencedError: a lane has a newer owner.
             psycopg.Error, KafkaError: nothing is lost; take the lanes over again.
         """
+        loop = asyncio.get_running_loop()
+        looked_at = -LOOK_AGAIN_SECONDS
         while True:
+            self._wake.clear()
             async with self.cycle:
-                sent = await self.publish_once()
-            if not sent:
-                self._wake.clear()
-                blocked = any(outbox.blocked for outbox in self._outboxes.values())
-                try:
-                    await asyncio.wait_for(
-                        self._wake.wait(), LOOK_AGAIN_SECONDS / 10 if blocked else LOOK_AGAIN_SECONDS
-                    )
-                except TimeoutError:
-                    async with self.cycle:
-                        await self._look()
+                busy = await self.publish_once()
+                # Also while there is enough to send: a lane may wait for what only the table has.
+                if loop.time() - looked_at >= self._look_every():
+                    busy |= await self._look()
+                    looked_at = loop.time()
+            if not busy:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._look_every())
+
+    def _look_every(self) -> float:
+        blocked = any(outbox.blocked for outbox in self._outboxes.values())
+        return LOOK_BLOCKED_SECONDS if blocked else LOOK_AGAIN_SECONDS
 
     async def publish_once(self) -> bool:
         """Send what may be sent now and settle it; tells whether there was anything."""
@@ -144,7 +152,7 @@ class Publisher:
         return True
 
     def _final(self, topic: str, first: int, messages: Sequence[Message]) -> Iterable[tuple[Message, Headers]]:
-        incarnation = ("ce_incarnation", self._incarnation)
+        incarnation = ("ce_incarnation", str(self.incarnation).encode())
         if self._kinds.get(topic) is Kind.STATE:
             return [(message, [*message.headers, incarnation]) for message in messages]
         return [
@@ -174,17 +182,20 @@ class Publisher:
         async with self.settled:
             self.settled.notify_all()
 
-    async def _look(self) -> None:
-        """Find in the table what was committed elsewhere, or before a crash, and render it."""
+    async def _look(self) -> bool:
+        """Render what the table has from elsewhere or from before a crash; tells whether there was any."""
         lanes = sorted(self._transactions.claims.lanes)
         if not lanes:
-            return
+            return False
+        found = False
         async with self._pool.connection() as connection:
             cursor = await connection.execute(_WAITING, (int4s(lanes),))
             for topic, lane, first, keys in await cursor.fetchall():
                 outbox = self._outbox((topic, lane))
                 if not outbox.holds(first):
                     outbox.add(first, await self._outlet.render(connection, topic, [bytes(key) for key in keys]))
+                    found = True
+        return found
 
     def _outbox(self, place: Place) -> Outbox:
         outbox = self._outboxes.get(place)

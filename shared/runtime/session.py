@@ -20,6 +20,7 @@ from shared.runtime.watchdog import within
 log = logger(__name__)
 
 LEAVE_SECONDS = 8.0
+LONG_SECONDS = 30.0
 
 
 class Membership:
@@ -38,7 +39,9 @@ class Membership:
             FatalError and unknown errors: the process must end and say why.
         """
         backoff = Backoff()
+        loop = asyncio.get_running_loop()
         while True:
+            begun_at = loop.time()
             try:
                 await self._session()
             except FencedError:
@@ -48,6 +51,8 @@ class Membership:
                 if verdict(error) is not Verdict.RETRY:
                     raise
                 log.warning("The session ended and is begun anew", action="membership.retry", exc_info=error)
+            if loop.time() - begun_at > LONG_SECONDS:
+                backoff.succeeded()
             await asyncio.sleep(backoff.pause())
 
     async def _session(self) -> None:
