@@ -1,0 +1,5 @@
+"""`python -m services.segmenter`."""
+
+from services.segmenter.app import main
+
+main()

@@ -1,0 +1,1 @@
+"""The segmenter's tables in PostgreSQL, and its definitions on disk."""
