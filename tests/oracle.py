@@ -1,0 +1,101 @@
+"""Every customer's record folded anew from the interactions' JSON, by nothing of profile's own (invariants I2, I3)."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, localcontext
+from typing import Any
+
+Json = Any
+
+
+def unique(values: Iterable[bytes]) -> list[Json]:
+    """Keep the first event of each dedupe key."""
+    kept: dict[str, Json] = {}
+    for value in values:
+        event = json.loads(value, parse_float=Decimal)
+        kept.setdefault(event["dedupe_key"], event)
+    return list(kept.values())
+
+
+def fold(values: Iterable[bytes]) -> Mapping[str, Json]:
+    """Return the record of each customer, as plain values, from interactions in any order, repeats included."""
+    events: dict[str, list[Json]] = defaultdict(list)
+    for event in unique(values):
+        events[_owner(event)].append(event)
+    return {customer: _record(customer, mine) for customer, mine in events.items()}
+
+
+def text_of(at: datetime) -> str:
+    """Write a time as our messages do."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def _rank(identity: Mapping[str, str]) -> tuple[int, str, str]:
+    return ({"user_id": 0, "email": 1}.get(identity["kind"], 2), identity["kind"], identity["id"])
+
+
+def _owner(event: Json) -> str:
+    return str(min(event["identities"], key=_rank)["id"])
+
+
+def _at(event: Json) -> datetime:
+    occurred, received = (datetime.fromisoformat(event[name]) for name in ("occurred_at", "received_at"))
+    return min(occurred, received + timedelta(minutes=5)).astimezone(UTC)
+
+
+def _record(customer: str, events: list[Json]) -> Json:
+    times = [_at(event) for event in events]
+    identities = {identity["id"]: identity for event in events for identity in event["identities"]}
+    ranked = sorted(identities.values(), key=_rank)
+    orders = _orders([event for event in events if event["name"] == "Order Completed"])
+    known = any(identity["kind"] in ("user_id", "email") for identity in ranked)
+    return {
+        "customer_id": customer,
+        "identities": ranked,
+        "traits": _traits([event for event in events if event["family"] == "identify"]),
+        "orders": orders,
+        "consent": _consent(events),
+        "first_at": text_of(min(times)),
+        "last_at": text_of(max(times)),
+        "lifecycle": "customer" if orders else "lead" if known else "visitor",
+    }
+
+
+def _orders(orders: list[Json]) -> Json:
+    if not orders:
+        return None
+    revenue: dict[str, Decimal] = defaultdict(Decimal)
+    with localcontext(prec=200):  # the usual 28 digits would round
+        for order in orders:
+            total = order["payload"].get("total")
+            if total is not None:
+                revenue[total["currency"]] += Decimal(total["amount"])
+    return {
+        "count": len(orders),
+        "revenue": [{"amount": f"{revenue[code]:f}", "currency": code} for code in sorted(revenue)],
+        "first_at": text_of(min(map(_at, orders))),
+        "last_at": text_of(max(map(_at, orders))),
+    }
+
+
+def _traits(said: list[Json]) -> Json:
+    traits: dict[str, Json] = {}
+    for event in sorted(said, key=lambda one: (_at(one), one["message_id"], one["source"])):
+        for name, value in event["payload"]["traits"].items():
+            traits[name] = {"value": value, "source": event["source"], "at": text_of(_at(event))}
+    return {name: trait for name, trait in traits.items() if trait["value"] is not None}
+
+
+def _consent(events: list[Json]) -> Json:
+    state_of = {"Consent Given": "given", "Consent Withdrawn": "withdrawn", "Unsubscribed": "withdrawn"}
+    said: list[tuple[datetime, bool, str, str]] = []
+    for event in events:
+        state = state_of.get(event["name"])
+        if state is not None:
+            payload = (
+                {"purpose": "marketing", "channel": "email"} if event["name"] == "Unsubscribed" else event["payload"]
+            )
+            said.append((_at(event), state == "withdrawn", f"{payload['purpose']}/{payload['channel']}", state))
+    return {subject: {"state": state, "at": text_of(at)} for at, _, subject, state in sorted(said)}
