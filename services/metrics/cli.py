@@ -13,7 +13,10 @@ from shared.contracts.money import plain
 from shared.runtime import console
 
 app = typer.Typer(
-    name="kpi", help="Key figures by month: revenue, orders, customers, segments, mails.", no_args_is_help=True
+    name="kpi",
+    help="Key figures by month: revenue, orders, customers, segments, mails.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 _SHOW = "rapport kpi show monthly_revenue"

@@ -12,9 +12,7 @@ from shared.local.secrets_file import SecretsFile
 from shared.local.space import environment as process_environment
 from shared.local.stack import Stack, StackAddresses
 from shared.local.status import Notify, ServerStatus, silent
-from shared.runtime.migrations import migrate_all
 from shared.runtime.roles import ensure_role, role_of
-from shared.runtime.topic_admin import create_topics
 
 SERVICES = ("ingest", "profile", "segmenter", "engagement", "metrics")
 MAILBOX = "mailbox"
@@ -60,6 +58,10 @@ class Platform:
 
     def migrate(self, addresses: StackAddresses) -> None:
         """Bring schemas, roles and topics to what this version needs."""
+        # Alembic takes a second to import, which no other command should pay for.
+        from shared.runtime.migrations import migrate_all  # noqa: PLC0415 - as said above
+        from shared.runtime.topic_admin import create_topics  # noqa: PLC0415 - as above
+
         for service in migrate_all(addresses.database_url):
             with psycopg.connect(addresses.database_url) as connection:
                 ensure_role(connection, service, self._secrets.get(role_of(service)))

@@ -15,10 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from shared.runtime.errors import FatalError
-from shared.runtime.schema_revision import VERSION_TABLE, History, connect, histories
+from shared.runtime.schema_revision import LOCK, VERSION_TABLE, History, connect, histories
 
-LOCK = 0x7261_7070_6F72_74
-"""The advisory lock that migrators of all services take: "rapport" in ASCII."""
 LOCK_TIMEOUT = "60s"
 
 # alembic keeps `op` in globals: within a process one migration at a time.

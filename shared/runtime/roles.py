@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from psycopg import Connection, sql
 
-from shared.runtime.migrations import LOCK
+from shared.runtime.schema_revision import LOCK
 
 TABLE_RIGHTS = "SELECT, INSERT, UPDATE, DELETE"
 

@@ -11,6 +11,8 @@ from psycopg import sql
 
 from shared.runtime.errors import FatalError
 
+LOCK = 0x7261_7070_6F72_74
+"""The advisory lock that migrators of all services take: "rapport" in ASCII."""
 CONNECT_SECONDS = 10
 VERSION_TABLE = "alembic_version"
 
