@@ -1,4 +1,4 @@
-"""Counts each click id once by who clicked; whoever is named `clock:N` asks to be woken N seconds later, once a click."""
+"""Counts each click id once by who clicked; whoever is named `clock:N` is woken N seconds after each click."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -112,6 +112,10 @@ class CountingHandler:
 
     def forget(self) -> None:
         self._cached.clear()
+
+    @property
+    def remembered(self) -> dict[str, int]:
+        return dict(self._cached)
 
 
 class CountingOutlet:
