@@ -1,0 +1,132 @@
+"""Laws of reading: nothing raises, nothing is lost, and nothing that a retry changes changes an event's identity."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.ingest.domain.reading import Refused, read
+from services.ingest.handlers import IngestHandler
+from services.ingest.messages import interaction_message
+from shared.contracts.codec import decode
+from shared.contracts.interactions import Interaction
+from shared.runtime.handler import Applied, Dead
+from shared.runtime.records import Received
+from tests.property.services.ingest.strategies import calls, headers, record_values, written
+from tests.unit.services.ingest.memory import InMemoryQuarantine
+from tests.unit.services.ingest.records import APPENDED, IDENTITIES, raw
+
+instants = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds the zone
+ids = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=12).map("id-{}".format)
+
+
+@given(value=record_values, headers=headers)
+def test_every_event_is_accepted_or_refused_with_its_reason_and_bytes(value: bytes | None, headers: Any) -> None:
+    record = raw(value, headers)
+    readings = read(record, IDENTITIES)
+    if not readings:
+        assert json.loads(value or b"") in ([], {"batch": []}) or json.loads(value or b"").get("batch") == []
+    for reading in readings:
+        if isinstance(reading, Refused):
+            assert reading.problem.reason.value
+            assert (reading.original is None) is (value is None)
+            assert (reading.original or b"") in (value or b"")
+            assert all(text.isprintable() for text in (reading.problem.path, reading.problem.found, reading.source))
+        else:
+            assert decode(Interaction, interaction_message(reading).value or b"").identities == reading.identities
+    assert read(record, IDENTITIES) == readings or any(isinstance(one, Interaction) for one in readings)
+
+
+@given(value=record_values, headers=headers)
+def test_the_handler_answers_each_event_once_and_says_the_same_again(value: bytes | None, headers: Any) -> None:
+    handler = IngestHandler(IDENTITIES, 4, InMemoryQuarantine())
+    record = raw(value, headers)
+
+    def decided() -> Any:
+        events = [Received(record, index, event) for index, event in enumerate(handler.decode(record))]
+        return handler.decide(events, (), None, APPENDED)
+
+    first, again = decided(), decided()
+    assert first.direct == again.direct
+    assert first.outcomes == again.outcomes
+    assert len(first.direct) == len(first.outcomes)
+    assert all(isinstance(outcome, Applied | Dead) for outcome in first.outcomes)
+    assert len(first.rows) == sum(isinstance(outcome, Dead) for outcome in first.outcomes)
+    assert [message.topic for message in first.direct] == [
+        "crm.interactions.v1" if isinstance(outcome, Applied) else "crm.raw-events.v1.dlq" for outcome in first.outcomes
+    ]
+
+
+@given(value=record_values)
+def test_what_is_published_holds_no_number_that_is_not_exact(value: bytes | None) -> None:
+    for reading in read(raw(value), IDENTITIES):
+        if isinstance(reading, Interaction):
+            for said in (reading.payload, reading.context):
+                again = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+                assert again.encode(decode(dict[str, Any], said)) == bytes(said)
+
+
+@given(
+    message_id=ids | st.just("01a20297-52a2-7abc-8def-000000000001"),
+    original=st.none() | instants,
+    said=st.none() | instants,
+    sent=st.tuples(instants, instants),
+    received=st.tuples(instants, instants),
+    amount=st.decimals(-(10**9), 10**9, places=2),
+)
+def test_a_retry_changes_neither_dedupe_key_nor_payload_hash(
+    message_id: str, original: Any, said: Any, sent: Any, received: Any, amount: Any
+) -> None:
+    found = []
+    for attempt in (0, 1):
+        call = {
+            "type": "track",
+            "event": "Order Completed",
+            "userId": "u-17",
+            "messageId": message_id,
+            "sentAt": sent[attempt].isoformat(),
+            "receivedAt": received[attempt].isoformat(),
+            "timestamp": None if said is None else said.isoformat(),
+            "originalTimestamp": None if original is None else original.isoformat(),
+            "properties": {"total": str(amount)},
+        }
+        note = (APPENDED + timedelta(seconds=attempt)).isoformat().encode()
+        record = raw(call, [("received_at", note)], offset=attempt, at=APPENDED + timedelta(minutes=attempt))
+        (reading,) = read(record, IDENTITIES)
+        assert isinstance(reading, Interaction)
+        found.append((reading.dedupe_key, reading.payload_hash, reading.message_id, reading.identities))
+    assert found[0] == found[1]
+
+
+@given(items=st.lists(calls, max_size=5))
+def test_a_batch_reads_as_its_items_do_alone(items: list[dict[str, Any]]) -> None:
+    # An item without an id is named by its place, which differs; so each gets one here.
+    named = [{**item, "messageId": f"m-{number}"} for number, item in enumerate(items)]
+    whole = b'{"batch": [%s]}' % b",".join(written(item) for item in named)
+    batch = read(raw(whole), IDENTITIES)
+    alone = [read(raw(item), IDENTITIES)[0] for item in named]
+    if not all(_is_json(written(item)) for item in named):
+        # Such bytes are no JSON, so nothing tells where an item ends.
+        assert len(batch) == 1
+        assert isinstance(batch[0], Refused)
+        return
+    assert [_essence(one) for one in batch] == [_essence(one) for one in alone]
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.Decoder(float_hook=str).decode(text)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _essence(reading: Any) -> Any:
+    return (
+        reading.problem
+        if isinstance(reading, Refused)
+        else (reading.payload_hash, reading.occurred_at, bytes(reading.context))
+    )
