@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import shared
+
 DEADLINE_SECONDS = 30.0
+_PACKAGES = Path(shared.__file__).parents[1]
 
 
 @dataclass
@@ -74,7 +77,8 @@ def running(script: Path, *arguments: str, output: Path, environment: Mapping[st
             cwd=folder,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            env={"PATH": os.environ["PATH"], **environment},
+            # The very packages under test, also when these are a copy of the checkout.
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(_PACKAGES), **environment},
         )
     program = Program(process, output)
     try:

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from shared.local.stack import StackAddresses
 from shared.runtime.migrations import MigrationFailedError, migrate
-from shared.runtime.schema_revision import History, SchemaDiffersError, connect, current_matches, require_current
+from shared.runtime.schema_revision import LOCK, History, SchemaDiffersError, connect, current_matches, require_current
 
 HISTORIES = Path(__file__).with_name("histories")
 
@@ -81,6 +81,20 @@ def test_migrators_at_once_do_not_collide(url: str, service: str, executor: Call
     with executor(3) as migrators:
         for ended in [migrators.submit(migrate, url, history) for _ in range(3)]:
             ended.result(timeout=60)
+    assert current_matches(url, history)
+
+
+def test_a_migrator_waits_for_another_one(url: str, service: str) -> None:
+    history = History(service, HISTORIES / "growing")
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with connect(url) as other, ThreadPoolExecutor(1) as executor:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+        migrating = executor.submit(migrate, url, history)
+        while other.execute(waiting).fetchone() == (0,):
+            assert not migrating.done(), "it did not wait"
+        assert not current_matches(url, history)
+        other.rollback()
+        migrating.result(timeout=60)
     assert current_matches(url, history)
 
 
