@@ -1,0 +1,102 @@
+"""`rapport profile`: one customer for people and for programs, and an answer in words for every wrong question."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from psycopg import AsyncConnection
+from typer.testing import CliRunner, Result
+
+from services.profile.cli import app
+from shared.contracts.identities import identity_id
+from tests.integration.services.profile.test_postgres_customers import commit, new_handler
+from tests.property.services.profile.strategies import SECRET, interaction, record
+
+Ask = Callable[..., Result]
+EVA = (("user_id", "u-1"), ("email", "eva@example.com"))
+U1, U2 = (identity_id(SECRET, "user_id", user) for user in ("u-1", "u-2"))
+
+
+@pytest.fixture
+async def ask(connection: AsyncConnection, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """Put two customers there, and give a way to ask about them."""
+    order = ("Order Completed", "order", {"total": {"amount": "35.50", "currency": "EUR"}})
+    traits = ("Identify", "identify", {"traits": {"city": "[/red] Wien"}})
+    consent = ("Consent Given", "consent", {"purpose": "marketing", "channel": "email"})
+    shared_cookie = (("user_id", "u-2"), ("anonymous_id", "an-1"))
+    said = [
+        interaction("m-1", traits, EVA),
+        interaction("m-2", order, (EVA[0], ("anonymous_id", "an-1"))),
+        interaction("m-3", consent, EVA),
+        interaction("m-4", order, shared_cookie),
+    ]
+    await commit(new_handler(), connection, [record(event) for event in said])
+    monkeypatch.setenv("CRM_DATABASE_URL", database_url)
+    monkeypatch.setenv("CRM_KAFKA_BOOTSTRAP_SERVERS", "localhost:1")
+    monkeypatch.setenv("COLUMNS", "200")
+    return lambda *arguments: CliRunner().invoke(app, arguments)
+
+
+@pytest.mark.parametrize("who", [U1, U1.upper(), "user_id:u-1", "email:eva@example.com"])
+async def test_a_customer_is_found_by_id_and_by_any_identifier(ask: Ask, who: str) -> None:
+    shown = ask("show", who, "--json")
+    assert shown.exit_code == 0, shown.output
+    document = json.loads(shown.stdout)
+    assert (document["version"], document["record"]["customer_id"]) == (3, U1)
+    assert document["record"]["orders"]["revenue"] == [{"amount": "35.50", "currency": "EUR"}]
+
+
+async def test_a_record_is_shown_to_people_as_a_table(ask: Ask) -> None:
+    shown = ask("show", "user_id:u-1")
+    assert shown.exit_code == 0, shown.output
+    for text in ("eva@example.com", "[/red] Wien", "35.50", "given since 2026-01-31 23:59:00", "customer"):
+        assert text in shown.stdout
+
+
+async def test_a_timeline_is_in_the_order_of_application(ask: Ask) -> None:
+    shown = ask("timeline", "user_id:u-1", "--json")
+    assert shown.exit_code == 0, shown.output
+    activities = json.loads(shown.stdout)["activities"]
+    assert [(one["message_id"], one["customer_version"]) for one in activities] == [("m-1", 1), ("m-2", 2), ("m-3", 3)]
+    assert activities[1]["payload"]["total"]["amount"] == "35.50"
+    table = ask("timeline", U1)
+    assert "Order Completed" in table.stdout
+    assert "[/red] Wien" in table.stdout
+
+
+async def test_the_latest_activities_are_shown_when_not_all(ask: Ask) -> None:
+    shown = json.loads(ask("timeline", U1, "--last", "2", "--json").stdout)
+    assert [one["message_id"] for one in shown["activities"]] == ["m-2", "m-3"]
+
+
+@pytest.mark.parametrize(
+    ("who", "code", "words"),
+    [
+        ("u-1", 2, "expected 32 hexadecimal digits, or KIND:VALUE"),
+        ("user_id:", 2, "expected 32 hexadecimal digits"),
+        ("", 2, "expected 32 hexadecimal digits"),
+        ("user_id:u-3", 1, "No customer was seen with user_id:u-3"),
+        ("email:u-1", 1, "No customer was seen with"),
+        ("user_id:\0", 1, "No customer was seen with"),
+        ("0" * 32, 1, "No customer was seen with"),
+    ],
+)
+@pytest.mark.parametrize("command", ["show", "timeline"])
+async def test_nobody_is_an_answer_in_words(ask: Ask, command: str, who: str, code: int, words: str) -> None:
+    answer = ask(command, who)
+    assert (answer.exit_code, words in answer.stderr) == (code, True), answer.output
+
+
+async def test_an_identifier_of_several_customers_asks_for_an_id(ask: Ask) -> None:
+    answer = ask("show", "anonymous_id:an-1")
+    assert answer.exit_code == 2
+    assert U1 in answer.stderr
+    assert U2 in answer.stderr
+
+
+def test_a_database_out_of_reach_is_an_answer_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRM_DATABASE_URL", "postgresql://u:p@127.0.0.1:1/x")
+    monkeypatch.setenv("CRM_KAFKA_BOOTSTRAP_SERVERS", "localhost:1")
+    answer = CliRunner().invoke(app, ["show", "user_id:u-1"])
+    assert answer.exit_code == 1
+    assert "PostgreSQL" in answer.stderr
