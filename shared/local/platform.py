@@ -47,12 +47,13 @@ class Platform:
             FatalError: schemas or topics cannot be brought to what this version needs.
         """
         addresses = self.stack.up(notify=notify)
-        notify("migrating schemas, creating topics")
+        notify("Migrating schemas, creating topics …")
         self.migrate(addresses)
         programs = self._programs(addresses)
         for program in programs:
             program.start(notify)
         for program in programs:
+            notify(f"Waiting for {program.name} …")
             program.wait()
         return addresses
 
@@ -77,11 +78,15 @@ class Platform:
         Raises:
             KeyError: there is none of that name.
         """
-        return {program.log.stem: program for program in self._programs(self.stack.addresses())}[name]
+        return {program.name: program for program in self._programs(self.stack.addresses())}[name]
 
     def down(self) -> None:
-        """Stop the services, then the servers; data stay."""
-        for program in reversed(self._programs(None)):
+        """Stop the services, then what they speak to; data stay."""
+        programs = self._programs(None)
+        for program in programs:
+            if program.name != MAILBOX:  # engagement may have a mail under way
+                program.ask_to_stop()
+        for program in reversed(programs):
             program.stop()
         self.stack.down()
 

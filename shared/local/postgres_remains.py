@@ -8,7 +8,7 @@ import psutil
 
 from shared.local.processes import is_over
 
-_GRACE = 5.0  # seconds; backends notice the death of their parent at once unless they are stopped
+_GRACE = 2.0  # seconds; backends notice the death of their parent at once unless they are stopped
 _POLL = 0.05
 
 

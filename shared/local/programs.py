@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.local.ports import LOOPBACK, answers, free_ports, is_free
-from shared.local.processes import ProcessIdentity, bare_environment, launch, stop
+from shared.local.processes import ProcessIdentity, bare_environment, find_by_argument, launch, stop
 from shared.local.readiness import wait_ready
 from shared.local.state import ServerState, StateFile
 from shared.local.status import Notify, ServerKind, ServerStatus, silent
@@ -49,24 +49,40 @@ class ProgramProcess:
 
     @property
     def identity(self) -> ProcessIdentity | None:
-        """Return the process, if it runs."""
+        """Return the process, if it runs; also one that a killed command started and could not write down."""
         state = self._state.read(self._program.name)
-        if state is None or state.process is None or not state.process.alive():
-            return None
-        return state.process
+        if state is not None and state.process is not None and state.process.alive():
+            return state.process
+        return next(iter(find_by_argument(self._marker)), None)
+
+    @property
+    def name(self) -> str:
+        """Return the program's name."""
+        return self._program.name
+
+    @property
+    def _marker(self) -> str:
+        # An option that Python keeps and ignores: it tells our process from one of another root.
+        return f"rapport={self._root}/{self._program.name}"
 
     def start(self, notify: Notify = silent) -> None:
         """Start it unless it runs; `wait` tells when it is ready."""
-        if self.identity is not None:
-            return
-        notify(f"starting {self._program.name}")
-        port = self.port
-        if port is None or not is_free(port):
-            port = free_ports(1)[0]
-        self._state.write(self._program.name, ServerState((port,), None))
-        environment = {**bare_environment(self._root), **self._program.environment(port)}
-        started = launch([sys.executable, *self._program.command(port)], log=self.log, environment=environment)
-        self._state.write(self._program.name, ServerState((port,), started))
+        with self._state.exclusively():
+            running = self.identity
+            if running is not None and self.port is not None:
+                self._state.write(self._program.name, ServerState((self.port,), running))
+                return
+            if running is not None:  # its port was forgotten: nobody could tell whether it is ready
+                stop(self._program.name, running, STOP_STEPS)
+            notify(f"Starting {self._program.name} …")
+            port = self.port
+            if port is None or not is_free(port):
+                port = free_ports(1)[0]
+            self._state.write(self._program.name, ServerState((port,), None))
+            environment = {**bare_environment(self._root), **self._program.environment(port)}
+            command = [sys.executable, "-X", self._marker, *self._program.command(port)]
+            started = launch(command, log=self.log, environment=environment)
+            self._state.write(self._program.name, ServerState((port,), started))
 
     def wait(self) -> None:
         """Return when it is ready.
@@ -100,6 +116,12 @@ class ProgramProcess:
             healthy=problem is None,
             detail=problem or "",
         )
+
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM and wait for nothing, so that several can finish side by side; `stop` waits."""
+        identity = self.identity
+        if identity is not None:
+            identity.terminate()
 
     def stop(self) -> None:
         """Let it finish what it does, and end it after its grace if it does not."""

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -117,18 +118,33 @@ def test_a_full_disk_is_told_before_the_download(
     assert not list(tmp_path.rglob("*.jar"))
 
 
-def test_two_processes_at_once_download_once(lock: tuple[LockedArtifact, ...], tmp_path: Path) -> None:
+def test_processes_at_once_download_once(lock: tuple[LockedArtifact, ...], tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
         "from shared.local.jars import resolve; from shared.local.lock import parse_lock\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
         "resolve(parse_lock(sys.argv[1]), Path(sys.argv[2]), lambda text: print(text, flush=True))"
     )
     text = "\n".join(each.line for each in lock)
-    command = [sys.executable, "-c", program, text, str(tmp_path)]
-    with (
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as one,
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other,
-    ):
-        told = [each.communicate()[0] for each in (one, other)]
-    assert [one.returncode, other.returncode] == [0, 0]
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", program, text, str(tmp_path)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for _ in range(3)
+        ]
+        for each in processes:
+            assert each.stdout is not None
+            assert each.stdout.readline() == "ready\n"
+        for each in processes:
+            assert each.stdin is not None
+            each.stdin.write("\n")
+            each.stdin.flush()
+        told = [each.communicate()[0] for each in processes]
+    assert [each.returncode for each in processes] == [0, 0, 0]
     assert "".join(told).count("Downloading Kafka") == 1
