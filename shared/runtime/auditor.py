@@ -103,6 +103,8 @@ class Auditor:
             records = polled.get(tp, [])
             emitted += await self._re_emit(place, [record for record in records if record.offset < end])
             at = await self._reader.position(tp)
+        # Else it would go on fetching, and who asks this connection for the logs' ends would wait behind each fetch.
+        self._reader.unsubscribe()
         return emitted
 
     async def _re_emit(self, place: Place, records: Sequence[Record]) -> int:

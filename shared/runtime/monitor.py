@@ -26,9 +26,9 @@ _DEAD = "SELECT reason, count(*) FROM dead_letters GROUP BY reason"
 class Monitor:
     """Measures this process every ten seconds, and its positions' integrity at the interval that settings say."""
 
-    def __init__(self, group: Group, consumer: AIOKafkaConsumer, reader: Reader) -> None:
+    def __init__(self, group: Group, looker: AIOKafkaConsumer, reader: Reader) -> None:
         self._group = group
-        self._consumer = consumer
+        self._looker = looker
         self._reader = reader
         self._checked_at = 0.0
 
@@ -63,7 +63,7 @@ class Monitor:
         if not held:
             return
         async with asyncio.timeout(DEADLINE_SECONDS):
-            ends = await kafka_input.ends(self._consumer, held)
+            ends = await kafka_input.ends(self._looker, held)
         group.health.kafka_answered()
         now, slowest = group.clock.now().timestamp(), 0.0
         for place, position in held.items():

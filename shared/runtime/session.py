@@ -68,9 +68,9 @@ class Membership:
                 _failure(assignment),
                 reader.run(),
                 _publish(group.publisher, reader),
-                Ticker(group, consumer).run(),
+                Ticker(group, looker).run(),
                 Auditor(group, looker).run(),
-                Monitor(group, consumer, reader).run(),
+                Monitor(group, looker, reader).run(),
             )
         finally:
             await within(LEAVE_SECONDS, "let go", assignment.let_go())

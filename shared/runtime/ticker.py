@@ -37,9 +37,10 @@ class Ticker:
     asked for after its time was taken.
     """
 
-    def __init__(self, group: Group, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, group: Group, looker: AIOKafkaConsumer) -> None:
         self._group = group
-        self._consumer = consumer
+        # Not the consumer that reads: a broker answers a connection's requests in order, and a fetch waits half a second.
+        self._looker = looker
         self._horizons: dict[int, Horizon] = {}
 
     async def run(self) -> None:
@@ -75,7 +76,7 @@ class Ticker:
         unknown = fallen - set(self._horizons)
         if unknown:
             places = [(topic, lane) for lane in unknown for topic in group.inputs]
-            ends = await kafka_input.ends(self._consumer, places)
+            ends = await kafka_input.ends(self._looker, places)
             for lane in unknown:
                 self._horizons[lane] = Horizon(now, {place: end for place, end in ends.items() if place[1] == lane})
         async with group.processor.lock:
