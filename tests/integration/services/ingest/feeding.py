@@ -1,0 +1,28 @@
+"""What the runtime does with a batch, without Kafka: decode, load, decide, save, commit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from psycopg import AsyncConnection
+
+from services.ingest.adapters.postgres_quarantine import PostgresQuarantine
+from services.ingest.handlers import IngestHandler
+from services.ingest.ports import Entry
+from shared.runtime.handler import Decision
+from shared.runtime.records import PlainRecord, Received
+from tests.unit.services.ingest.records import APPENDED, IDENTITIES
+
+
+async def feed(
+    connection: AsyncConnection, records: Sequence[PlainRecord], now: datetime = APPENDED
+) -> Decision[Sequence[Entry]]:
+    handler = IngestHandler(IDENTITIES, 4, PostgresQuarantine())
+    events = [
+        Received(record, index, event) for record in records for index, event in enumerate(handler.decode(record))
+    ]
+    handler.keys(events, ())
+    await handler.load(connection, None)
+    decision = handler.decide(events, (), None, now)
+    await handler.save(connection, decision.rows)
+    await connection.commit()
+    return decision
