@@ -22,12 +22,14 @@ def read_files(paths: Sequence[Path]) -> dict[str, tuple[Definition, str]]:
     contents: list[tuple[str, bytes]] = []
     faults: list[Fault] = []
     for path in paths:
+        # A file's name is any bytes; what it is called in a fault must be text.
+        name = str(path).encode("utf-8", "backslashreplace").decode()
         try:
             with path.open("rb") as file:
-                contents.append((str(path), file.read(LARGEST_BYTES + 1)))
+                contents.append((name, file.read(LARGEST_BYTES + 1)))
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            faults.append(Fault(str(path), 1, "file", "a file that can be read", why.lower()))
+            faults.append(Fault(name, 1, "file", "a file that can be read", why.lower()))
     try:
         definitions = read_all(contents)
     except FaultyDefinitionsError as faulty:

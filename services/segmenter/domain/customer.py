@@ -23,7 +23,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True, gc=False):
     pruned: int
     times: bytes
 
-    def instants(self) -> memoryview[int]:
+    def instants(self) -> "memoryview[int]":
         """Look at the kept times as a sorted sequence of instants."""
         return memoryview(self.times).cast("q")
 

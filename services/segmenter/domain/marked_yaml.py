@@ -54,7 +54,7 @@ def read(file: str, content: bytes) -> Marked:
             is no text or comes twice.
     """
     if len(content) > LARGEST_BYTES:
-        raise _faulty(file, 1, f"at most {LARGEST_BYTES} bytes", f"{len(content)}")
+        raise _faulty(file, 1, f"at most {LARGEST_BYTES} bytes", "more")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -31,7 +31,6 @@ TABLES = (
         doc         bytea  NOT NULL
     ) WITH (fillfactor = 70)
     """,
-    "ALTER TABLE customers ALTER COLUMN doc SET COMPRESSION lz4",
     "CREATE INDEX customers_to_sweep ON customers (lane, revision, customer_id)",
     """
     CREATE TABLE memberships (
