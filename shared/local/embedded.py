@@ -159,15 +159,8 @@ class EmbeddedServer(ABC):
         if running is not None:
             running.send_to_tree(signal.SIGSTOP)
 
-    def wait_well(self) -> None:
-        """Return when the running server answers. Raises ServerStartError when it does not in time or has ended."""
-        running = self.process()
-        if running is None:
-            raise self.start_error("it has no process")
-        self._await(running)
-
     def resume(self) -> None:
-        """Let it run again after `pause`; it may take a moment until it answers (`wait_well`)."""
+        """Let it run again after `pause`; a broker paused past its session needs a moment to register anew."""
         running = self.process()
         if running is not None:
             running.send_to_tree(signal.SIGCONT)

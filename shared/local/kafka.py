@@ -29,7 +29,7 @@ class EmbeddedKafka(EmbeddedServer):
 
     name = "kafka"
     ports_needed = 2  # broker, controller
-    start_seconds = 60.0
+    start_seconds = 120.0  # 5 are usual; a loaded machine takes many times that
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)

@@ -47,7 +47,7 @@ class EmbeddedPostgres(EmbeddedServer):
 
     name = "postgres"
     ports_needed = 1
-    start_seconds = 60.0
+    start_seconds = 120.0  # 1 is usual; a recovery reads what the last checkpoint left
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from shared.local.errors import BrokenStateError, BusyStackError
 from shared.local.processes import ProcessIdentity
 
-_PATIENCE = 180.0  # seconds; the longest honest start is a first one over a slow network
+_PATIENCE = 300.0  # seconds; the longest honest start is a first one over a slow network
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class StateFile:
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
-        """Hold the root for one start or stop; re-entrant in a thread. Raises BusyStackError after three minutes."""
+        """Hold the root for one start or stop; re-entrant in a thread. Raises BusyStackError after five minutes."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._lock, timeout=_PATIENCE, is_singleton=True)
         try:

@@ -3,6 +3,7 @@
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,7 @@ from shared.local.kafka import EmbeddedKafka
 from shared.local.ports import answers
 from shared.local.postgres import EmbeddedPostgres, StopMode
 from shared.local.processes import ProcessIdentity
+from shared.local.readiness import poll
 from shared.local.stack import Stack, StackAddresses
 from shared.local.temporary import temporary_stack
 from tests.integration.shared.local.kafka_records import create_topic, read, topics, write
@@ -32,6 +34,10 @@ def addresses(stack: Stack) -> StackAddresses:
     return found
 
 
+def healthy(stack: Stack, number: int) -> bool:
+    return stack.status()[number].healthy
+
+
 def remember(stack: Stack, text: str) -> None:
     with psycopg.connect(addresses(stack).database_url) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS kept (text text)")
@@ -47,7 +53,7 @@ def test_up_again_finds_the_running_servers(local: Stack) -> None:
     before = [each.pid for each in local.status()]
     assert Stack(local.root, environment={}).up() == addresses(local)
     assert [each.pid for each in local.status()] == before
-    assert all(each.healthy for each in local.status())
+    assert poll(lambda: all(each.healthy for each in local.status()), 60.0, lambda: True)
 
 
 def test_data_and_addresses_survive_down_and_up(local: Stack) -> None:
@@ -105,8 +111,7 @@ def test_a_paused_server_is_ill_and_well_again_after_resume(local: Stack) -> Non
         server.pause()
         assert not local.status()[number].healthy
         server.resume()
-        server.wait_well()  # a broker paused past its session registers anew first
-        assert local.status()[number].healthy
+        assert poll(partial(healthy, local, number), 60.0, server.running)
 
 
 def test_restart_is_another_process_on_the_same_port(local: Stack) -> None:
@@ -139,7 +144,7 @@ def test_two_checkouts_side_by_side_do_not_meet(local: Stack, tmp_path: Path, mo
         assert "there" in topics(there.kafka)
         assert "there" not in topics(here.kafka)
     assert addresses(local) == here
-    assert all(each.healthy for each in local.status())
+    assert poll(lambda: all(each.healthy for each in local.status()), 60.0, lambda: True)
 
 
 def test_the_database_is_what_production_has(local: Stack) -> None:
