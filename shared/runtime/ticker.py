@@ -8,6 +8,7 @@ from datetime import datetime
 from aiokafka import AIOKafkaConsumer
 
 from shared.runtime import due, kafka_input
+from shared.runtime.errors import FencedError
 from shared.runtime.group import Group
 from shared.runtime.intake import Place, Position
 from shared.runtime.logs import logger
@@ -39,7 +40,7 @@ class Ticker:
 
     def __init__(self, group: Group, looker: AIOKafkaConsumer) -> None:
         self._group = group
-        # Not the consumer that reads: a broker answers a connection's requests in order, and a fetch waits half a second.
+        # Not the consumer that reads: a broker answers a connection in order, and a fetch may wait for half a second.
         self._looker = looker
         self._horizons: dict[int, Horizon] = {}
 
@@ -55,7 +56,7 @@ class Ticker:
             try:
                 await self.tick()
             except Exception as error:
-                if verdict(error) is not Verdict.RETRY or not self._group.claims.lanes:
+                if verdict(error) is not Verdict.RETRY or isinstance(error, FencedError):
                     raise
                 log.warning("A clock tick failed and is tried again", action="tick.retry", exc_info=error)
                 await asyncio.sleep(backoff.pause())
