@@ -15,10 +15,8 @@ def lines(path: Path, last: int, *, follow: bool = False) -> Iterator[str]:
     A file that was cut or replaced is read again from its start. Bytes that are no UTF-8 are replaced.
     """
     with path.open("rb") as source:
-        tail, rest = _tail(source, last, keep_open_line=follow)
-        yield from tail
-    position = path.stat().st_size if follow else 0
-    position -= len(rest)
+        tail, position = _tail(source, last, keep_open_line=follow)
+    yield from tail
     while follow:
         added, position = _added(path, position)
         yield from added
@@ -26,9 +24,10 @@ def lines(path: Path, last: int, *, follow: bool = False) -> Iterator[str]:
             time.sleep(POLL_SECONDS)
 
 
-def _tail(source: BinaryIO, last: int, *, keep_open_line: bool) -> tuple[list[str], bytes]:
+def _tail(source: BinaryIO, last: int, *, keep_open_line: bool) -> tuple[list[str], int]:
     source.seek(0, 2)
-    start, found = source.tell(), b""
+    end = start = source.tell()
+    found = b""
     while start and found.count(b"\n") <= last:
         step = min(_BLOCK, start)
         start -= step
@@ -36,7 +35,7 @@ def _tail(source: BinaryIO, last: int, *, keep_open_line: bool) -> tuple[list[st
         found = source.read(step) + found
     whole, _, rest = found.rpartition(b"\n") if keep_open_line else (found.removesuffix(b"\n"), b"", b"")
     texts = whole.decode(errors="replace").split("\n") if whole else []
-    return texts[-last:] if last else [], rest
+    return texts[-last:] if last else [], end - len(rest)
 
 
 def _added(path: Path, position: int) -> tuple[list[str], int]:

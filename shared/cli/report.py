@@ -20,7 +20,8 @@ COLUMNS = ("name", "health", "address", "pid", "version", "detail")
 
 def look(platform: Platform) -> list[dict[str, Any]]:
     """Look at every part: name, kind, address, pid, healthy, version, detail."""
-    found = platform.status()
+    # Servers and services in the order of the flow, what only helps us last.
+    found = sorted(platform.status(), key=lambda part: part.name == MAILBOX)
     addresses = platform.stack.addresses()
     database = None if addresses is None else addresses.database_url
     with ThreadPoolExecutor(max_workers=len(found)) as pool:
