@@ -6,7 +6,6 @@ import msgspec
 
 from services.profile.domain.record import portray, render
 from services.profile.ports import Stored
-from shared.contracts import codec
 from shared.contracts.envelope import SPEC_VERSION
 from shared.contracts.interactions import Activity
 from shared.runtime.handler import Message
@@ -18,8 +17,8 @@ _SOURCE = ("ce_source", b"rapport/profile")
 _ACTIVITY = ("ce_type", b"activity.recorded.v1")
 _CUSTOMER = ("ce_type", b"customer.updated.v1")
 
-# An encoder's RFC 3339 with its quotes cut off: seven times as fast as isoformat.
-_encode_time = msgspec.json.Encoder().encode
+# Of a time it gives RFC 3339 in quotes, which is cut out seven times as fast as isoformat writes it.
+_encode = msgspec.json.Encoder().encode
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):
@@ -40,15 +39,15 @@ def activity_message(activity: Activity, dedupe_key: str, subject: Subject) -> M
     """Render an activity; its id is the dedupe key (32 hexadecimal digits), which no re-publishing changes."""
     return Message(
         subject.key,
-        codec.encode(activity),
+        _encode(activity),
         [
             _SPEC,
             ("ce_id", dedupe_key.encode()),
             _SOURCE,
             _ACTIVITY,
-            ("ce_time", _encode_time(activity.occurred_at)[1:-1]),
+            ("ce_time", _encode(activity.occurred_at)[1:-1]),
             subject.header,
-            (ACCEPTED_AT, _encode_time(activity.received_at)[1:-1]),
+            (ACCEPTED_AT, _encode(activity.received_at)[1:-1]),
         ],
     )
 
@@ -58,16 +57,17 @@ def customer_message(customer: Stored, subject: Subject, accepted_at: datetime |
 
     `accepted_at` is when the last event of the batch was received, and unknown when the record is sent again later.
     """
-    state, number = customer.state, b"%d" % customer.version
+    state, number = customer.state, str(customer.version).encode()
+    portrait = customer.portrait or portray(state, None)
     headers = [
         _SPEC,
-        ("ce_id", b"%b:%b" % (subject.key, number)),
+        ("ce_id", subject.key + b":" + number),
         _SOURCE,
         _CUSTOMER,
-        ("ce_time", _encode_time(state.last_at)[1:-1]),
+        ("ce_time", _encode(state.last_at)[1:-1]),
         subject.header,
         ("ce_version", number),
     ]
     if accepted_at is not None:
-        headers.append((ACCEPTED_AT, _encode_time(accepted_at)[1:-1]))
-    return Message(subject.key, render(subject.customer_id, state, portray(state, customer.portrait)), headers)
+        headers.append((ACCEPTED_AT, _encode(accepted_at)[1:-1]))
+    return Message(subject.key, render(subject.customer_id, state, portrait), headers)

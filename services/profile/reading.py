@@ -1,5 +1,7 @@
 """From a record's bytes to an event, or to the reason why there is none; nothing raises, nothing is dropped."""
 
+from collections.abc import Sequence
+
 from services.profile.domain.effects import UnreadablePayloadError
 from services.profile.domain.event import Event, RefusedInteractionError, event_of
 from services.profile.domain.months import LAST_KEY
@@ -8,6 +10,8 @@ from shared.contracts.interactions import Interaction
 from shared.runtime.records import Poison, Record
 
 _MAJOR = b".v1"
+_ACCEPTED = ("ce_type", b"interaction.accepted.v1")
+_TYPE_AT = 3
 _ESCAPED_NUL = rb"\u0000"
 
 
@@ -16,7 +20,7 @@ def read(record: Record) -> Event | Poison:
     value = record.value
     if value is None:
         return Poison("empty_record", expected="an interaction", found="a tombstone")
-    if not _readable_type(record):
+    if not _readable_type(record.headers):
         return Poison("unknown_type", path="ce_type", expected="a type of version 1", found="another version")
     try:
         event = event_of(decode(Interaction, value))
@@ -32,11 +36,11 @@ def read(record: Record) -> Event | Poison:
     return event
 
 
-def _readable_type(record: Record) -> bool:
-    for name, content in record.headers:
-        if name == "ce_type":
-            return content.endswith(_MAJOR)
-    return True
+def _readable_type(headers: Sequence[tuple[str, bytes]]) -> bool:
+    # Where ingest puts it: a look at one header instead of a search through all.
+    if len(headers) > _TYPE_AT and headers[_TYPE_AT] == _ACCEPTED:
+        return True
+    return all(content.endswith(_MAJOR) for name, content in headers if name == "ce_type")
 
 
 def _poison(error: ValueError) -> Poison:

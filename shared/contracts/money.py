@@ -23,7 +23,8 @@ class Money(msgspec.Struct, frozen=True):
 
 def plain(amount: Decimal) -> str:
     """Write a decimal without an exponent, as it stands on the wire."""
-    return format(amount, "f")
+    text = str(amount)
+    return format(amount, "f") if "E" in text else text
 
 
 def totals(sums: Mapping[str, Decimal]) -> tuple[Money, ...]:

@@ -26,7 +26,9 @@ TRAILER = b"\xff\xff"
 
 _FIXED = struct.Struct("!hi16si16si16si16siqiqiqi")
 _LENGTH = struct.Struct("!i")
-_SHORT = [_LENGTH.pack(length) for length in range(4096)]
+# Most fields are short: looking a length up is three times as fast as packing it.
+_SHORTS = 4096
+_SHORT = [_LENGTH.pack(length) for length in range(_SHORTS)]
 _UUID, _BIGINT = 16, 8
 _MOST_DESCRIPTIONS = 10_000
 
@@ -46,32 +48,31 @@ class TimelineRows:
             said = event.interaction
             message_id = said.message_id.encode()
             owner, payload, context = event.owner_key, event.payload, event.context
-            head = fixed(
-                columns,
-                _UUID,
-                event.key,
-                _UUID,
-                owner,
-                _UUID,
-                owner,
-                _UUID,
-                event.payload_hash,
-                _BIGINT,
-                microseconds(event.occurred_at),
-                _BIGINT,
-                microseconds(event.received_at),
-                _BIGINT,
-                entry.customer_version,
-                len(message_id),
-            )
             description = said.name, said.family, said.source
             parts += (
-                head,
+                fixed(
+                    columns,
+                    _UUID,
+                    event.key,
+                    _UUID,
+                    owner,
+                    _UUID,
+                    owner,
+                    _UUID,
+                    event.payload_hash,
+                    _BIGINT,
+                    microseconds(event.occurred_at),
+                    _BIGINT,
+                    microseconds(event.received_at),
+                    _BIGINT,
+                    entry.customer_version,
+                    len(message_id),
+                ),
                 message_id,
                 descriptions.get(description) or self._describe(*description),
-                _length(payload),
+                _SHORT[len(payload)] if len(payload) < _SHORTS else _LENGTH.pack(len(payload)),
                 payload,
-                _length(context),
+                _SHORT[len(context)] if len(context) < _SHORTS else _LENGTH.pack(len(context)),
                 context,
             )
         return b"".join(parts)
@@ -83,8 +84,3 @@ class TimelineRows:
             self._descriptions.clear()  # names are the senders' own, so there may be any number of them
         self._descriptions[name, family, source] = packed
         return packed
-
-
-def _length(field: bytes) -> bytes:
-    length = len(field)
-    return _SHORT[length] if length < len(_SHORT) else _LENGTH.pack(length)

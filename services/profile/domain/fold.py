@@ -4,7 +4,7 @@ Applying the same event twice does: who folds has dropped duplicates before (a s
 """
 
 from datetime import datetime
-from decimal import Context, Decimal, Inexact
+from decimal import Context, Inexact
 
 from services.profile.domain.effects import ConsentSaid, OrderCompleted, TraitsSaid
 from services.profile.domain.event import Event
@@ -14,7 +14,7 @@ from shared.contracts.identities import IdentityRef
 
 # The usual 28 digits would round a sum of large and small amounts, and then the order of adding shows.
 MONEY = Context(prec=60, traps=[Inexact])
-_ZERO = Decimal(0)
+_add = MONEY.add
 
 
 def begin(at: datetime) -> State:
@@ -33,8 +33,9 @@ def apply(state: State, event: Event) -> None:
         state.last_at = at
     elif at < state.first_at:
         state.first_at = at
+    identities = state.identities
     for identity in event.interaction.identities:
-        if state.identities.get(identity.id) != identity:
+        if identities.get(identity.id) != identity:
             _unite(state, identity)
     effect = event.effect
     if effect is None:
@@ -56,13 +57,15 @@ def _unite(state: State, identity: IdentityRef) -> None:
 
 def _count_order(state: State, order: OrderCompleted, at: datetime) -> None:
     state.order_count += 1
-    if state.first_order_at is None or at < state.first_order_at:
+    first, last, amount = state.first_order_at, state.last_order_at, order.amount
+    if first is None or at < first:
         state.first_order_at = at
-    if state.last_order_at is None or at > state.last_order_at:
+    if last is None or at > last:
         state.last_order_at = at
-    if order.amount is not None:
-        total = MONEY.add(state.revenue.get(order.currency, _ZERO), order.amount)
-        state.revenue = {**state.revenue, order.currency: total}
+    if amount is not None:
+        revenue, currency = state.revenue, order.currency
+        before = revenue.get(currency)
+        state.revenue = {**revenue, currency: amount if before is None else _add(before, amount)}
 
 
 def _write_traits(state: State, said: TraitsSaid, event: Event) -> None:

@@ -1,11 +1,10 @@
 """The customer record as it is published, drawn from the state."""
 
 from datetime import datetime
-from operator import is_
 
 import msgspec
 
-from services.profile.domain.state import State
+from services.profile.domain.state import ConsentRegister, State, TraitRegister
 from shared.contracts.codec import canonical
 from shared.contracts.customers import Consent, CustomerRecord, Lifecycle, Orders, Trait
 from shared.contracts.identities import IdentityKind, IdentityRef, strength
@@ -39,12 +38,14 @@ def lifecycle_of(state: State) -> Lifecycle:
 
 
 class Portrait(msgspec.Struct, frozen=True, gc=False):
-    """The parts of a record that seldom change, as JSON, beside what they were drawn from.
+    """The parts of a record that seldom change, as JSON, beside what each was drawn from.
 
     Most events are orders or visits: drawing these parts anew each time would be two thirds of a record's cost.
     """
 
-    of: tuple[object, object, object]
+    of_identities: dict[str, IdentityRef]
+    of_traits: dict[str, TraitRegister]
+    of_consent: dict[str, ConsentRegister]
     identities: msgspec.Raw
     traits: msgspec.Raw
     consent: msgspec.Raw
@@ -68,11 +69,18 @@ def portray(state: State, before: Portrait | None) -> Portrait:
 
     The fold replaces a dictionary that changes, so one that is still the same object holds the same.
     """
-    now = (state.identities, state.traits, state.consent)
-    if before is not None and all(map(is_, before.of, now)):
+    identities, traits, consent = state.identities, state.traits, state.consent
+    if (
+        before is not None
+        and before.of_identities is identities
+        and before.of_traits is traits
+        and before.of_consent is consent
+    ):
         return before
     return Portrait(
-        now,
+        identities,
+        traits,
+        consent,
         msgspec.Raw(canonical(_identities(state))),
         msgspec.Raw(canonical(_traits(state))),
         msgspec.Raw(canonical(_consent(state))),
