@@ -138,6 +138,8 @@ def _type(field: FieldInfo) -> str:
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "required" if field.default_factory is None else "computed"
+    if isinstance(field.default, SecretStr):
+        return "not shown"
     return "" if field.default is None else f"`{field.default}`"
 
 
