@@ -23,7 +23,7 @@ WINDOWS = {
     "30 days": timedelta(days=30),
     "400 days": timedelta(days=400),
 }
-TRAITS = ("AT", "DE", "2026-01-31", 3, Decimal("2.5"), True, None, ["a list"])
+TRAITS = ("AT", "DE", "2026-01-31", 1, 3, Decimal("2.5"), True, None, ["a list"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,10 @@ _AGES = st.one_of(
     st.sampled_from([*WINDOWS.values(), timedelta(0), timedelta(minutes=-5)]).flatmap(
         lambda age: st.integers(-2, 2).map(lambda tick: age + timedelta(microseconds=tick))
     ),
-    st.timedeltas(min_value=timedelta(minutes=-5), max_value=timedelta(days=500)),
-    st.timedeltas(min_value=timedelta(seconds=-5), max_value=timedelta(seconds=7)),
+    st.timedeltas(min_value=timedelta(seconds=-2), max_value=timedelta(seconds=7)),
+    st.timedeltas(min_value=timedelta(minutes=-5), max_value=timedelta(0)),
+    st.timedeltas(min_value=timedelta(days=25), max_value=timedelta(days=35)),
+    st.timedeltas(min_value=timedelta(days=399), max_value=timedelta(days=500)),
 )
 
 records = st.fixed_dictionaries(
@@ -55,7 +57,9 @@ records = st.fixed_dictionaries(
 )
 lives = st.builds(
     Life,
-    events=st.lists(st.tuples(st.sampled_from(NAMES), _AGES.map(lambda age: NOW - age)), max_size=12).map(tuple),
+    events=st.lists(
+        st.tuples(st.sampled_from([NAMES[0], NAMES[0], NAMES[1]]), _AGES.map(lambda age: NOW - age)), max_size=12
+    ).map(tuple),
     record=st.none() | records,
 )
 
@@ -64,10 +68,10 @@ _EQUALITY = ("==", "!=")
 
 counts = st.builds(
     Count,
-    count=st.sampled_from(NAMES),
+    count=st.sampled_from([NAMES[0], NAMES[0], NAMES[1]]),
     within=st.none() | st.sampled_from(sorted(WINDOWS)),
     operator=st.sampled_from([*_EQUALITY, *_ORDERING]),
-    value=st.integers(0, 4),
+    value=st.sampled_from([1, 1, 1, 2, 2, 3, 0]),
 )
 
 
@@ -78,7 +82,7 @@ def _compare(paths: list[str], operators: tuple[str, ...], values: tuple[Any, ..
 
 
 compares = st.one_of(
-    _compare(["traits.country", "traits.age"], _EQUALITY, ("AT", 3, Decimal("2.5"), True, "2026-01-31")),
+    _compare(["traits.country", "traits.age"], _EQUALITY, ("AT", 1, 3, Decimal("2.5"), True, "2026-01-31")),
     _compare(["traits.country", "traits.age"], _ORDERING, (3, Decimal("2.5"), "2026-01-30", "2026-01-31T00:00:00Z")),
     _compare(["traits.country", "traits.age"], ("in",), (("AT", 3), (True,), ("DE", Decimal(3)))),
     _compare(["traits.age", "orders.last_at", "consent.marketing/email"], ("exists",), (None,)),
@@ -98,7 +102,7 @@ def _parts(part: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-rules: st.SearchStrategy[Rule] = st.recursive(st.one_of(counts, compares), _parts, max_leaves=6)
+rules: st.SearchStrategy[Rule] = st.one_of(counts, compares, st.recursive(counts | compares, _parts, max_leaves=6))
 
 
 def published(record: dict[str, Any]) -> bytes:

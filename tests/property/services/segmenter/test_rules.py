@@ -1,6 +1,6 @@
 from datetime import datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.segmenter.domain.customer import pack, unpack
@@ -31,6 +31,7 @@ def turns(life: Life) -> list[datetime]:
     return sorted({near for at in at_stake for near in (at - TICK, at, at + TICK) if near >= NOW})
 
 
+@settings(max_examples=400)
 @given(rules, lives)
 def test_the_compiled_predicate_says_what_the_rule_means(rule: Rule, life: Life) -> None:
     customer = customer_of(life)
@@ -39,6 +40,7 @@ def test_the_compiled_predicate_says_what_the_rule_means(rule: Rule, life: Life)
         assert judge(customer, instant(at)) is is_true(rule, life, at)
 
 
+@settings(max_examples=400)
 @given(rules, lives)
 def test_a_truth_holds_until_the_instant_that_the_horizon_names(rule: Rule, life: Life) -> None:
     truth, until = horizon(rule)(customer_of(life), instant(NOW))
