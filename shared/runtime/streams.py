@@ -24,7 +24,16 @@ _TAKE = """
     ON CONFLICT (topic, lane) DO UPDATE SET next_sequence = s.next_sequence + excluded.next_sequence
     RETURNING next_sequence
 """
+_HOLD = "SELECT FROM streams WHERE topic = %s AND lane = %s FOR UPDATE"
 _KEEP = "INSERT INTO publications (topic, lane, first_sequence, keys) VALUES (%s, %s, %s, %s)"
+
+
+async def hold(connection: AsyncConnection, topic: str, lane: int) -> None:
+    """Wait for every transaction that has a number of this output, and let none take the next before we end.
+
+    What is read after this is at least as new as whatever goes out before us.
+    """
+    await connection.execute(_HOLD, (topic, lane))
 
 
 async def append(connection: AsyncConnection, publications: Iterable[Publication]) -> list[Committed]:
