@@ -27,10 +27,17 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka p
     def __init__(self, group: Group, consumer: AIOKafkaConsumer) -> None:
         self._group = group
         self._consumer = consumer
+        self._closed = False
         self.failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         """Let go of every lane, after the batch that is under way."""
+        if not self._closed:
+            await self.let_go()
+
+    async def close(self) -> None:
+        """Hold nothing from now on: a consumer that is slow to stop must not touch what the next membership holds."""
+        self._closed = True
         await self.let_go()
 
     async def let_go(self) -> None:
@@ -40,11 +47,14 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka p
             group.claims.replace({})
             group.processor.positions = {}
             group.processor.forget()
+            group.publisher.let_go()
         group.health.unsatisfied("claims", "lanes were revoked")
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Hold the lanes whose every input was assigned."""
         tps = list(assigned)
+        if self._closed:
+            return
         # Records arrive while this method still waits for PostgreSQL.
         self._consumer.pause(*tps)
         try:
@@ -66,6 +76,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka p
         places = [(topic, lane) for lane in sorted(lanes) for topic in group.inputs]
         stored = await self._positions(places)
         async with group.processor.lock:
+            if self._closed:
+                return
             group.claims.replace(epochs)
             group.processor.forget()
             group.processor.positions = stored

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.contracts.envelope import version_of
 from shared.contracts.topics import Kind
-from shared.runtime import kafka_input
+from shared.runtime import kafka_input, streams
+from shared.runtime.errors import FencedError
 from shared.runtime.group import Group
 from shared.runtime.handler import Publication
 from shared.runtime.intake import Place
@@ -46,8 +48,12 @@ class Auditor:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 await self.audit()
+            except FencedError as error:
+                # A lane that we let go ourselves in the meantime is nobody's mistake.
+                if self._group.claims.lanes.intersection(error.lanes):
+                    raise
             except Exception as error:
-                if verdict(error) is not Verdict.RETRY or not self._group.claims.lanes:
+                if verdict(error) is not Verdict.RETRY:
                     raise
                 log.warning("An audit failed and is tried again", action="audit.retry", exc_info=error)
                 await asyncio.sleep(backoff.pause())
@@ -68,10 +74,13 @@ class Auditor:
         foreign = self._group.publisher.foreign
         emitted = 0
         while foreign:
-            place, first, end = foreign[0]
+            stretch = foreign[0]
+            place, first, end = stretch
             if place[1] in lanes and self._group.outputs.get(place[0]) is Kind.STATE:
                 emitted += await self._audit_stretch(place, first, end)
-            foreign.pop(0)
+            # Kept until it is done; letting go of the lanes may have emptied the list meanwhile.
+            with suppress(ValueError):
+                foreign.remove(stretch)
         return emitted
 
     async def _note_tails(self, lanes: frozenset[int]) -> None:
@@ -114,6 +123,8 @@ class Auditor:
             return 0
         group = self._group
         async with group.transactions.begin([lane]) as transaction:
+            # Else a batch could commit between our reading and our number, and what we read would go out after it.
+            await streams.hold(transaction.connection, topic, lane)
             current = await group.outlet.current(transaction.connection, topic, list(last))
             older = []
             for key, state in current.items():

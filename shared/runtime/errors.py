@@ -22,6 +22,7 @@ class FencedError(TransientError):
 
     def __init__(self, group: str, lanes: list[int]) -> None:
         super().__init__(f"lanes {lanes} of {group} have a newer owner")
+        self.lanes = lanes
 
 
 class StaleStateError(TransientError):

@@ -76,6 +76,12 @@ class Publisher:
                 self._outbox((run.topic, run.lane)).add(run.first_sequence, run.messages)
         self._wake.set()
 
+    def let_go(self) -> None:
+        """Forget what waits: its lanes are not ours now, and the table has it. The caller holds `cycle`."""
+        self._outboxes, self.acknowledged = {}, {}
+        self.foreign.clear()
+        self._wake.set()
+
     async def take_over(self, lanes: Iterable[int]) -> None:
         """Start at what PostgreSQL says was published of these lanes, and forget everything else."""
         async with self.cycle, self._pool.connection() as connection:

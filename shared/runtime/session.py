@@ -73,7 +73,7 @@ class Membership:
                 Monitor(group, looker, reader).run(),
             )
         finally:
-            await within(LEAVE_SECONDS, "let go", assignment.let_go())
+            await within(LEAVE_SECONDS, "let go", assignment.close())
             await within(LEAVE_SECONDS, "leave the group", consumer.stop())
             await within(LEAVE_SECONDS, "stop looking", looker.stop())
             group.health.unsatisfied("joined", "not in the group")
