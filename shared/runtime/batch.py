@@ -137,10 +137,14 @@ class Processor:
 
     async def fire(self, lanes: Mapping[int, datetime], limit: int) -> Sequence[DueInstant]:
         """Apply the instants that fell due, `lanes` telling up to which time each; the caller holds `lock`."""
-        async with self._parts.transactions.begin(lanes) as transaction:
-            fired = await due.take(transaction.connection, lanes, limit)
-            if fired:
-                await self._decide(transaction, (), fired)
+        try:
+            async with self._parts.transactions.begin(lanes) as transaction:
+                fired = await due.take(transaction.connection, lanes, limit)
+                if fired:
+                    await self._decide(transaction, (), fired)
+        except BaseException:
+            self._parts.handler.forget()
+            raise
         self._parts.observer.fired(fired)
         return fired
 

@@ -72,10 +72,15 @@ def take_in(
 
 
 def _gapped(records: Sequence[Record], position: Position) -> tuple[list[Record], Position, int]:
-    kept = [record for record in records if record.offset >= position.next_offset]
+    kept, following = [], position.next_offset
+    for record in records:
+        # Two polls put together may both hold a record, when the consumer went back to its position between them.
+        if record.offset >= following:
+            kept.append(record)
+            following = record.offset + 1
     if not kept:
         return kept, position, 0
-    return kept, Position(kept[-1].offset + 1, position.incarnation, position.last_sequence), 0
+    return kept, Position(following, position.incarnation, position.last_sequence), 0
 
 
 def _contiguous(place: Place, records: Sequence[Record], position: Position) -> tuple[list[Record], Position, int]:
