@@ -9,7 +9,6 @@ from shared.runtime.group import Group
 from shared.runtime.logs import logger
 from shared.runtime.reading import Reader
 from shared.runtime.retry import Verdict, verdict
-from shared.runtime.topic_admin import KafkaUnreachableError
 
 log = logger(__name__)
 
@@ -47,7 +46,7 @@ class Monitor:
                     self._checked_at = loop_time
             except Exception as error:
                 # A broker that is away makes us unready, never dead.
-                if verdict(error) is Verdict.STOP and not isinstance(error, KafkaUnreachableError):
+                if verdict(error) is Verdict.STOP:
                     raise
                 log.warning("A measurement failed", action="monitor.retry", exc_info=error)
             await asyncio.sleep(min(LOOK_SECONDS, self._group.settings.integrity_interval_seconds))

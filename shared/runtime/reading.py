@@ -94,8 +94,8 @@ class Reader:
         """
         group = self._group
         while True:
-            await asyncio.sleep(self._backoff.pause())
             try:
+                # At once: whoever slept past its session learns here that it is fenced, and pauses only then.
                 async with group.processor.lock:
                     group.processor.forget()
                     lanes = group.claims.lanes
@@ -109,7 +109,9 @@ class Reader:
                 if verdict(error) is not Verdict.RETRY or isinstance(error, FencedError):
                     raise
                 log.warning("Positions cannot be loaded yet", action="recover.retry", exc_info=error)
+                await asyncio.sleep(self._backoff.pause())
             else:
+                await asyncio.sleep(self._backoff.pause())
                 return
 
     async def check(self) -> None:
@@ -127,9 +129,10 @@ class Reader:
         ids = await asyncio.to_thread(group.admin.topic_ids, list(group.inputs))
         check_ids({topic: one.topic_id for (topic, _), one in stored.items()}, ids)
         begins = await kafka_input.begins(self._consumer, held)
-        # In this order: a position that moves on meanwhile is then never past the end.
-        ends = await kafka_input.ends(self._consumer, held)
-        check_ranges(held, begins, ends)
+        # In this order: a position that moves on meanwhile is then neither before the start nor past the end.
+        now = {place: at for place, at in group.processor.positions.items() if place in begins}
+        ends = await kafka_input.ends(self._consumer, now)
+        check_ranges(now, begins, ends)
 
     async def _advise(self) -> None:
         now = asyncio.get_running_loop().time()

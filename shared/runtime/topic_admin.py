@@ -16,7 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports 
     ResourceType,
 )
 
-from shared.runtime.errors import FatalError, TopicMissingError
+from shared.runtime.errors import FatalError, TopicMissingError, TransientError
 
 DEADLINE_SECONDS = 15.0
 POLL_SECONDS = 0.05
@@ -48,8 +48,8 @@ class TopicState:
     partitions: int
 
 
-class KafkaUnreachableError(FatalError):
-    """No broker answered within the deadline."""
+class KafkaUnreachableError(TransientError):
+    """No broker answered within the deadline: a command says so and ends, a service that runs asks again."""
 
     def __init__(self, bootstrap: str, why: str) -> None:
         super().__init__(
