@@ -59,7 +59,8 @@ def show(
     if as_json:
         console.emit({**_description(chosen), "rows": console.records(chosen.columns, rows)})
         return
-    console.table(f"{name}: {chosen.help}", chosen.columns, rows)
+    typer.echo(chosen.help)
+    console.table(name, chosen.columns, rows)
 
 
 def _month(option: str, text: str | None) -> date | None:

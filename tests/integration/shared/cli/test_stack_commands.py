@@ -1,0 +1,164 @@
+"""`rapport up`, `status`, `logs`, `migrate` and `down`, as a user types them in a checkout of their own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from shared.cli.report import COLUMNS
+from shared.local.platform import Platform
+from shared.local.processes import ProcessIdentity
+from tests.architecture.repository import ROOT
+
+PARTS = ["kafka", "postgres", "ingest", "profile", "segmenter", "engagement", "metrics", "mailbox"]
+RAPPORT = (sys.executable, "-c", "from shared.cli.main import main; main()")
+
+pytestmark = pytest.mark.timeout(600)
+
+
+class Checkout:
+    """A folder that looks like a checkout, and what is typed there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "pyproject.toml").touch()
+        shutil.copytree(ROOT / "config", folder / "config")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
+        self._environment = {**kept, "PYTHONPATH": str(ROOT)}
+
+    def rapport(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [*RAPPORT, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=self.folder,
+            env=self._environment,
+            timeout=300,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*RAPPORT, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+            env=self._environment,
+        )
+
+    def parts(self, *, code: int = 0) -> dict[str, dict[str, Any]]:
+        found = json.loads(self.rapport("status", "--json", code=code).stdout)
+        assert found["healthy"] is (code == 0)
+        return {part["name"]: part for part in found["parts"]}
+
+    def processes(self) -> list[Sequence[str]]:
+        """List the command lines that name this checkout, other than what tests themselves run."""
+        own = os.getpid()
+        found = []
+        for each in psutil.process_iter(["pid", "cmdline", "status"]):
+            line = each.info["cmdline"] or []
+            gone = each.info["status"] == psutil.STATUS_ZOMBIE
+            if each.info["pid"] != own and not gone and any(str(self.folder) in argument for argument in line):
+                found.append(line)
+        return found
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    made = Checkout(tmp_path_factory.mktemp("checkout"))
+    yield made
+    platform = Platform(made.folder / ".rapport", made.folder / "config", environment={})
+    platform.down()
+    platform.stack.erase()
+
+
+def test_before_anything_was_started_every_command_says_so(checkout: Checkout) -> None:
+    parts = checkout.parts(code=1)
+    assert list(parts) == PARTS
+    assert not any(part["healthy"] or part["pid"] for part in parts.values())
+    assert "Start them with `rapport up --only stack`" in checkout.rapport("migrate", code=1).stderr
+    assert "`rapport up` starts it" in checkout.rapport("logs", "profile", code=1).stderr
+    assert "Start a local stack with `rapport up`" in checkout.rapport("kpi", "show", "monthly_orders", code=2).stderr
+    checkout.rapport("down")
+    assert not (checkout.folder / ".rapport").exists()
+
+
+def test_a_killed_up_leaves_nothing_that_down_does_not_find(checkout: Checkout) -> None:
+    with checkout.begin("up") as starting:
+        assert starting.stderr is not None
+        # Killed while it starts processes one after the other: some are written down, one may not be.
+        said = next(line for line in starting.stderr if line.startswith("Starting segmenter"))
+        starting.kill()
+    assert said
+    assert any("services.ingest" in line for line in checkout.processes())
+    checkout.rapport("down")
+    assert checkout.processes() == []
+
+
+def test_up_starts_everything_and_status_names_it(checkout: Checkout) -> None:
+    started = checkout.rapport("up", "--json")
+    assert json.loads(started.stdout)["healthy"] is True
+    assert "Waiting for metrics" in started.stderr
+    parts = checkout.parts()
+    assert list(parts) == PARTS
+    assert len({part["pid"] for part in parts.values()}) == len(PARTS)
+    for name in PARTS:
+        assert parts[name]["address"].startswith("127.0.0.1:")
+    versions = {name: parts[name]["version"] for name in PARTS}
+    assert versions["kafka"] == "4.3.1"
+    assert versions["ingest"] == versions["metrics"] == "0.1.0"
+    table = checkout.rapport("status").stdout
+    assert all(name in table for name in (*PARTS, *COLUMNS))
+    again = json.loads(checkout.rapport("up", "--json").stdout)["parts"]
+    assert {part["name"]: part["pid"] for part in again} == {name: parts[name]["pid"] for name in PARTS}
+
+
+def test_commands_find_the_stack_without_any_variable(checkout: Checkout) -> None:
+    assert json.loads(checkout.rapport("kpi", "show", "monthly_orders", "--json").stdout)["rows"] == []
+    assert json.loads(checkout.rapport("migrate", "--json").stdout)["topics_created"] == []
+    assert '"action"' in checkout.rapport("logs", "metrics", "-n", "3").stdout
+
+
+def test_a_service_that_died_is_named_and_started_again_at_its_address(checkout: Checkout) -> None:
+    before = checkout.parts()["profile"]
+    identity = ProcessIdentity.of(before["pid"])
+    assert identity is not None
+    identity.send(signal.SIGKILL)
+    assert identity.wait_gone(10)
+    assert checkout.parts(code=1)["profile"]["detail"] == "not running"
+    checkout.rapport("up", "--json")
+    after = checkout.parts()["profile"]
+    assert after["pid"] != before["pid"]
+    assert after["address"] == before["address"]
+
+
+def test_following_a_log_ends_with_ctrl_c_and_without_a_trace(checkout: Checkout) -> None:
+    with checkout.begin("logs", "metrics", "-f", "-n", "1") as following:
+        assert following.stdout is not None
+        assert following.stderr is not None
+        assert following.stdout.readline()
+        following.send_signal(signal.SIGINT)
+        said = following.stderr.read()
+    assert following.returncode == 130
+    assert "Traceback" not in said
+
+
+def test_after_down_no_process_of_ours_is_left_not_even_a_stopped_one(checkout: Checkout) -> None:
+    identity = ProcessIdentity.of(checkout.parts()["ingest"]["pid"])
+    assert identity is not None
+    identity.send(signal.SIGSTOP)
+    checkout.rapport("down")
+    assert checkout.processes() == []
+    assert not any(part["pid"] for part in checkout.parts(code=1).values())
