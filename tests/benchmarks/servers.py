@@ -34,7 +34,8 @@ def recreate(bootstrap: str, topics: Iterable[Topic], lanes: int) -> None:
     admin = TopicAdmin(bootstrap)
     before = {name: state.id for name, state in admin.describe(topic.name for topic in wanted).items()}
     if before:
-        for future in AdminClient({"bootstrap.servers": bootstrap}).delete_topics(list(before)).values():
+        client = AdminClient({"bootstrap.servers": bootstrap})
+        for future in client.delete_topics(list(before)).values():
             future.result(PATIENCE_SECONDS)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while admin.describe(before):
