@@ -73,7 +73,7 @@ class Reader(mode.Service):
             while True:
                 pass
         if BEHAVIOUR == "block-in-c":
-            ctypes.CDLL(None).sleep(600)
+            ctypes.CDLL(None).pause()
         while not self.should_stop:
             self._failpoints.hit("after_poll")
             self._health.moved()
