@@ -54,7 +54,7 @@ class _Reader:
         for key, value in node.value:
             name = key.value if isinstance(key, ScalarNode) else ""
             if name not in required + optional:
-                self.report(key, path, f"one of {', '.join(required + optional)}")
+                self.report(key, f"{path}/{name[:_SHOWN]}", f"one of {', '.join(required + optional)}")
             elif name in found:
                 self.report(key, f"{path}/{name}", "each key once", f"{name} twice")
             else:
