@@ -1,11 +1,9 @@
 """What a killed parent leaves is found, and never a stranger's process."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import pytest
 
 from shared.local.errors import LostPasswordError, ServerStartError
 from shared.local.processes import ProcessIdentity, bare_environment, launch
+from shared.local.readiness import poll
 from shared.local.stack import Stack
 
 STARTS = (
@@ -94,8 +93,9 @@ def test_a_temporary_stack_does_not_outlive_an_owner_who_was_killed(tmp_path: Pa
     pids = [int(each) for each in printed.split()]
     assert len(pids) == 2
     stack = Stack(tmp_path, environment={})
-    deadline = time.monotonic() + 60
-    while stack.kafka.folder.exists() or stack.postgres.home.exists() or identities(stack):
-        assert time.monotonic() < deadline
-        os.sched_yield()
+
+    def gone() -> bool:
+        return not (stack.kafka.folder.exists() or stack.postgres.home.exists() or identities(stack))
+
+    assert poll(gone, 60.0, lambda: True)
     assert (tmp_path / "logs" / "kafka.log").exists()
