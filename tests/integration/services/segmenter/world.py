@@ -21,7 +21,7 @@ from shared.runtime.handler import Decision, Outcome, Publication
 from shared.runtime.metrics import Metrics
 from shared.runtime.records import DueInstant, Poison, Received, Record
 
-START = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+START = datetime(2025, 11, 22, 9, 30, tzinfo=UTC)
 
 ORDERED = """
 segment: ordered-30d
