@@ -12,6 +12,7 @@ from services.ingest.domain.draft import NOTHING, Draft, Paths
 from services.ingest.domain.problems import Problem, Reason, Stage, escaped
 from services.ingest.domain.shapes.cloudevent_attributes import Attributes, check
 from services.ingest.domain.shapes.items import Item, unreadable
+from services.ingest.domain.shapes.splitting import members
 from shared.contracts import catalogue
 
 MEDIA_TYPE = "application/cloudevents"
@@ -64,7 +65,11 @@ def read_batch(value: bytes) -> Sequence[Item]:
     """Read the JSON batch format: an array of events, each of which stands or falls alone."""
     events = decode(_events, value, Stage.ENVELOPE)
     if isinstance(events, Problem):
-        return (Item(events, value),)
+        texts, rest = ([], b"") if events.stage is Stage.ENVELOPE else members(value, None)
+        mended = decode(_events, rest, Stage.ENVELOPE)
+        if not texts or isinstance(mended, Problem):
+            return (Item(events, value),)
+        return [read_structured(text) for text in texts]
     return [read_structured(bytes(event)) for event in events]
 
 

@@ -9,6 +9,7 @@ from services.ingest.domain.decoding import decode, decode_object, decoder, enco
 from services.ingest.domain.draft import NOTHING, Draft, Paths
 from services.ingest.domain.problems import Problem, Reason, Stage
 from services.ingest.domain.shapes.items import LARGEST_BATCH, LARGEST_EVENT, Item, unreadable
+from services.ingest.domain.shapes.splitting import members
 from services.ingest.domain.times import no_offset
 from shared.contracts import catalogue
 
@@ -47,7 +48,7 @@ class _Shared(msgspec.Struct, frozen=True, gc=False):
 
     sent: datetime | None
     context: Mapping[str, object]
-    text: bytes | None
+    text: bytes
 
 
 _calls: msgspec.json.Decoder[_Call] = decoder(_Call)
@@ -61,43 +62,51 @@ def read(value: bytes, source: str) -> Sequence[Item]:
     """Read a record's value: one item for a call, one for each member of a batch; an empty batch has none."""
     call = decode(_calls, value, Stage.ENVELOPE)
     if isinstance(call, Problem):
-        return (Item(unreadable(value) or call, value),)
+        texts, rest = ([], b"") if call.stage is Stage.ENVELOPE else members(value, b"batch")
+        if not texts:
+            return (Item(unreadable(value) or call, value),)
+        mended = decode(_batches, rest, Stage.ENVELOPE)
+        return _read_batch(mended, texts, value, source)
     if call.batch is not _ALONE:
-        return _read_batch(value, source)
+        batch = decode(_batches, value, Stage.ENVELOPE)
+        texts = [] if isinstance(batch, Problem) else [bytes(member) for member in batch.batch]
+        return _read_batch(batch, texts, value, source)
     return (_item(call, value, source, None),)
 
 
-def _read_batch(value: bytes, source: str) -> Sequence[Item]:
-    batch = decode(_batches, value, Stage.ENVELOPE)
-    if isinstance(batch, Problem):
-        return (Item(batch, value),)
-    found = _too_much(batch)
-    if found is not None:
-        return (Item(found, value),)
-    context = decode_object(batch.context, Stage.ENVELOPE, "/context")
-    if isinstance(context, Problem):
-        return (Item(context, value),)
-    if batch.sent_at is not None and batch.sent_at.tzinfo is None:
-        return (Item(no_offset("/sentAt"), value),)
-    around = msgspec.json.encode({"sentAt": batch.sent_at, "context": context, "integrations": batch.integrations})
-    shared = _Shared(batch.sent_at, context, around)
+def _read_batch(batch: _Batch | Problem, texts: Sequence[bytes], value: bytes, source: str) -> Sequence[Item]:
+    shared = batch if isinstance(batch, Problem) else _shared(batch, len(texts))
+    if isinstance(shared, Problem):
+        return (Item(shared, value),)
     items: list[Item] = []
-    for member in batch.batch:
-        text = bytes(member)
+    for text in texts:
         call = decode(_calls, text, Stage.ENVELOPE)
         if isinstance(call, Problem):
-            items.append(Item(unreadable(text) or call, text, around))
+            items.append(Item(unreadable(text) or call, text, shared.text))
         else:
             items.append(_item(call, text, source, shared))
     return items
 
 
-def _too_much(batch: _Batch) -> Problem | None:
+def _shared(batch: _Batch, events: int) -> _Shared | Problem:
+    found = _too_much(batch, events)
+    if found is not None:
+        return found
+    context = decode_object(batch.context, Stage.ENVELOPE, "/context")
+    if isinstance(context, Problem):
+        return context
+    if batch.sent_at is not None and batch.sent_at.tzinfo is None:
+        return no_offset("/sentAt")
+    text = msgspec.json.encode({"sentAt": batch.sent_at, "context": context, "integrations": batch.integrations})
+    return _Shared(batch.sent_at, context, text)
+
+
+def _too_much(batch: _Batch, events: int) -> Problem | None:
     """Refuse what each event would carry a copy of, before it grows past all bounds."""
     size = len(bytes(batch.context)) + len(bytes(batch.integrations))
-    if size > LARGEST_EVENT or size * len(batch.batch) > LARGEST_BATCH:
+    if size > LARGEST_EVENT or size * events > LARGEST_BATCH:
         expected = f"at most {LARGEST_EVENT} bytes, and {LARGEST_BATCH} with a copy in each event"
-        return Problem(Stage.LIMITS, Reason.TOO_LARGE, "/context", expected, f"{size} bytes, {len(batch.batch)} events")
+        return Problem(Stage.LIMITS, Reason.TOO_LARGE, "/context", expected, f"{size} bytes, {events} events")
     return None
 
 

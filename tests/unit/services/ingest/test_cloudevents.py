@@ -192,6 +192,10 @@ def test_a_batch_is_events_that_stand_or_fall_alone() -> None:
     assert isinstance(second, Refused)
     assert (second.original, second.message_id, second.source) == (json.dumps(bad).encode(), "e-2", "/shop/eu")
     assert readings([], BATCHED) == []
+    broken = json.dumps(event(data={"n": float("nan")})).encode()
+    whole = b"[%s, %s]" % (broken, json.dumps(event()).encode())
+    assert [type(one) for one in readings(whole, BATCHED)] == [Refused, Interaction]
+    assert verdict(whole + b" and more", BATCHED) == ("parse", "not_json", "")
     assert verdict({}, BATCHED) == ("envelope", "wrong_type", "")
     assert verdict([1], BATCHED) == ("envelope", "wrong_type", "")
 

@@ -81,6 +81,9 @@ def test_every_call_type_has_its_name_family_and_payload(
         (b"\xff", ("parse", "not_utf8", "")),
         (b'{"type": "track", "event": "X", "userId": "u", "other": "\xff"}', ("parse", "not_utf8", "")),
         (b'{"type": "track", "event": "\\ud800", "userId": "u"}', ("parse", "not_json", "")),
+        (b'{"type": "tr\xffck", "userId": "u"}', ("parse", "not_utf8", "")),
+        (b'{"type": "identify", "userId": "u", "traits": {"a": "\xff"}}', ("parse", "not_utf8", "")),
+        (b'{"batch": [], "context": {"a": "\xff"}}', ("parse", "not_utf8", "/context")),
         (b"[]", ("envelope", "wrong_type", "")),
         (b'"track"', ("envelope", "wrong_type", "")),
         (b'{"a":' + b"[" * 30_000, ("limits", "too_deep", "")),
@@ -169,7 +172,49 @@ def test_a_bare_nan_is_found_where_it_stands() -> None:
     value = json.dumps(order(total=float("nan"))).encode()
     assert b"NaN" in value
     assert verdict(value) == ("payload", "not_a_number", "/properties/total")
-    assert verdict(b'{"batch": [1, {"a/b": [-Infinity]}]}') == ("payload", "not_a_number", "/batch/1/a~1b/0")
+    assert verdict(b'{"type": "track", "x": {"a/b": [1, -Infinity]}}') == ("payload", "not_a_number", "/x/a~1b/1")
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (
+            b'{"type": "track", "event": "X", "userId": "u", "properties": {"total": NaN, "s": "],[\\""}}',
+            "not_a_number",
+        ),
+        (b'{"type": "track", "event": "\\ud800", "userId": "u"}', "not_json"),
+        (b'{"type": "track", "properties": ' + b"[" * 5000 + b"]" * 5000 + b"}", "too_deep"),
+        (b'{"type": undefined, "batch": [1, 2]}', "not_json"),
+        (b"{'type': 'track'}", "not_json"),
+        (b"", "not_json"),
+        (b'{"type": "tr\xffck"}', "not_utf8"),
+    ],
+)
+def test_bytes_that_are_no_json_take_no_other_event_of_their_batch_with_them(broken: bytes, reason: str) -> None:
+    good = json.dumps(track(properties={"a": '"[}\\', "b": []})).encode()
+    found = readings(
+        b'{"sentAt": "2026-11-22T09:30:01Z", "batch" : [%s, %s ,%s], "context": {}}' % (good, broken, good)
+    )
+    assert [type(one) for one in found] == [Interaction, Refused, Interaction]
+    assert isinstance(found[1], Refused)
+    assert (found[1].problem.reason.value, found[1].original) == (reason, broken)
+    assert found[1].around is not None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"batch": [{"type": "track"}, NaN',
+        b'{"batch": [NaN], "context": {"a": NaN}}',
+        b'{"batch": [NaN]} and more',
+        b'{"batch": [\x0b]}',
+        b'{"type": "track", "properties": {"batch": [1, NaN]}}',
+        b'{"batch": {"a": NaN}}',
+        b'{"batch": [1, "' + b'\\"' * 15_000,
+    ],
+)
+def test_a_batch_that_does_not_end_is_refused_whole(value: bytes) -> None:
+    assert refused(value).original == value
 
 
 @pytest.mark.parametrize(
