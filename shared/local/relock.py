@@ -29,7 +29,7 @@ def relock() -> str:
             for each in (*roots, *transitive, context.create_dependency(LOG_BINDING))
         ]
     header = f"# {KAFKA} and all it needs, by shared.local.relock\n"
-    return header + "".join(f"{each.line}\n" for each in sorted(locked, key=lambda each: each.coordinate))
+    return header + "".join(f"{each.line}\n" for each in sorted(locked, key=lambda each: (each.group, each.artifact)))
 
 
 if __name__ == "__main__":
