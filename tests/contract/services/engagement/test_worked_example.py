@@ -23,7 +23,7 @@ SECRET = b"the worked example's secret"
 RECORD = b"""{"customer_id": "5f0c3a1e9b7d4c2f8a6e5d4c3b2a1908", "identities": [],
 "traits": {"email": {"value": "eva@example.com", "source": "web-shop", "at": "2026-11-20T08:00:00Z"}},
 "orders": {"count": 2, "revenue": [{"amount": "95.00", "currency": "EUR"}], "first_at": "2026-11-14T18:02:00Z",
-"last_at": "2026-11-22T09:30:01.370Z"}, 
+"last_at": "2026-11-22T09:30:01.370Z"},
 "consent": {"marketing/email": {"state": "given", "at": "2026-11-20T08:00:00Z"}},
 "first_at": "2026-11-14T18:00:00Z", "last_at": "2026-11-22T09:30:01.370Z", "lifecycle": "customer"}"""
 CHANGE = b"""{"segment": "two-or-more", "definition_version": 3, "change": "entered",
