@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from services.profile.domain import fold
 from services.profile.domain.event import event_of
@@ -66,10 +67,20 @@ def test_the_latest_write_of_a_trait_wins_whenever_it_arrives() -> None:
     assert traits["city"].at == START + timedelta(minutes=2)
 
 
-def test_writes_at_the_same_time_are_decided_by_message_id_then_source_then_value() -> None:
-    assert bytes(record(trait("b", message_id="m-2"), trait("z", message_id="m-1")).traits["city"].value) == b'"b"'
-    assert bytes(record(trait("b", source="y"), trait("z", source="x")).traits["city"].value) == b'"b"'
-    assert bytes(record(trait("b"), trait("a")).traits["city"].value) == b'"b"'
+@pytest.mark.parametrize(
+    ("winner", "loser"),
+    [
+        (trait("b", message_id="m-2", source="x"), trait("z", message_id="m-1", source="y")),
+        (trait("b", source="y"), trait("z", source="x")),
+        (trait("b"), trait("a")),
+    ],
+    ids=["message id", "source", "value"],
+)
+def test_writes_at_the_same_time_are_decided_by_message_id_then_source_then_value(
+    winner: Interaction, loser: Interaction
+) -> None:
+    for pair in (winner, loser), (loser, winner):
+        assert bytes(record(*pair).traits["city"].value) == b'"b"'
 
 
 def test_an_unset_trait_is_gone_and_an_older_write_does_not_bring_it_back() -> None:
