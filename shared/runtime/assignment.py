@@ -81,7 +81,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka p
             group.claims.replace(epochs)
             group.processor.forget()
             group.processor.positions = stored
-        await group.publisher.take_over(lanes)
+        await group.publisher.take_over()
         for (topic, lane), position in stored.items():
             self._consumer.seek(TopicPartition(topic, lane), position.next_offset)
         self._consumer.resume(*kafka_input.partitions(places))

@@ -30,9 +30,15 @@ _WAITING = """
 """
 _STREAMS = "SELECT topic, lane, published_sequence, acknowledged_offset FROM streams WHERE lane = ANY(%s)"
 _SETTLE = """
-    UPDATE streams s SET published_sequence = n.upto, acknowledged_offset = n.last_offset
-    FROM unnest(%s, %s, %s, %s) AS n (topic, lane, upto, last_offset) WHERE s.topic = n.topic AND s.lane = n.lane
+    WITH held AS (
+        SELECT s.topic, s.lane, n.upto, n.last_offset
+        FROM streams s JOIN unnest(%s, %s, %s, %s) AS n (topic, lane, upto, last_offset) USING (topic, lane)
+        ORDER BY s.topic COLLATE "C", s.lane FOR UPDATE OF s
+    )
+    UPDATE streams s SET published_sequence = h.upto, acknowledged_offset = h.last_offset
+    FROM held h WHERE s.topic = h.topic AND s.lane = h.lane
 """
+# Rows are locked in the order in which a batch takes its numbers; else the two wait for each other.
 _DELETE = """
     DELETE FROM publications p USING unnest(%s, %s, %s) AS n (topic, lane, upto)
     WHERE p.topic = n.topic AND p.lane = n.lane AND p.first_sequence < n.upto
@@ -82,9 +88,11 @@ class Publisher:
         self.foreign.clear()
         self._wake.set()
 
-    async def take_over(self, lanes: Iterable[int]) -> None:
-        """Start at what PostgreSQL says was published of these lanes, and forget everything else."""
+    async def take_over(self) -> None:
+        """Start at what PostgreSQL says was published of the lanes that are held, and forget everything else."""
         async with self.cycle, self._pool.connection() as connection:
+            # Asked only here: whoever waited for the cycle may have waited over a rebalance.
+            lanes = self._transactions.claims.lanes
             cursor = await connection.execute("SELECT value FROM incarnation")
             row = await cursor.fetchone()
             self.incarnation = row[0] if row else 1

@@ -77,14 +77,23 @@ class Reader:
         group = self._group
         try:
             async with group.processor.lock:
-                await group.processor.process(polled)
+                try:
+                    await group.processor.process(polled)
+                except Exception as error:
+                    _raise_unless_passing(error)
+                    log.warning("A batch failed and is read again", action="batch.retry", exc_info=error)
+                    # Before anybody else: whoever slept past its session learns here that it is fenced.
+                    await self._go_back()
+                else:
+                    self._backoff.succeeded()
+                    return
+            await group.publisher.take_over()
+            await asyncio.sleep(self._backoff.pause())
         except Exception as error:
-            if verdict(error) is not Verdict.RETRY or isinstance(error, FencedError):
-                raise
-            log.warning("A batch failed and is read again", action="batch.retry", exc_info=error)
+            _raise_unless_passing(error)
+            log.warning("Positions cannot be loaded yet", action="recover.retry", exc_info=error)
+            await asyncio.sleep(self._backoff.pause())
             await self.recover()
-        else:
-            self._backoff.succeeded()
 
     async def recover(self) -> None:
         """Load positions anew and go back to them: after an error around COMMIT only PostgreSQL knows.
@@ -95,24 +104,25 @@ class Reader:
         group = self._group
         while True:
             try:
-                # At once: whoever slept past its session learns here that it is fenced, and pauses only then.
                 async with group.processor.lock:
-                    group.processor.forget()
-                    lanes = group.claims.lanes
-                    async with group.transactions.begin(lanes) as transaction:
-                        stored = await positions.load(transaction.connection, group.name, lanes)
-                    group.processor.positions = {place: one.position for place, one in stored.items()}
-                    for (topic, lane), position in group.processor.positions.items():
-                        self._consumer.seek(TopicPartition(topic, lane), position.next_offset)
-                await group.publisher.take_over(lanes)
+                    await self._go_back()
+                await group.publisher.take_over()
             except Exception as error:
-                if verdict(error) is not Verdict.RETRY or isinstance(error, FencedError):
-                    raise
+                _raise_unless_passing(error)
                 log.warning("Positions cannot be loaded yet", action="recover.retry", exc_info=error)
                 await asyncio.sleep(self._backoff.pause())
             else:
-                await asyncio.sleep(self._backoff.pause())
                 return
+
+    async def _go_back(self) -> None:
+        group = self._group
+        group.processor.forget()
+        lanes = group.claims.lanes
+        async with group.transactions.begin(lanes) as transaction:
+            stored = await positions.load(transaction.connection, group.name, lanes)
+        group.processor.positions = {place: one.position for place, one in stored.items()}
+        for (topic, lane), position in group.processor.positions.items():
+            self._consumer.seek(TopicPartition(topic, lane), position.next_offset)
 
     async def check(self) -> None:
         """Compare positions with the topics as they are now.
@@ -149,3 +159,8 @@ class Reader:
         if offsets:
             with suppress(KafkaError):
                 await self._consumer.commit(offsets)
+
+
+def _raise_unless_passing(error: Exception) -> None:
+    if verdict(error) is not Verdict.RETRY or isinstance(error, FencedError):
+        raise error
