@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-from tests.faults import process_faults
+from tests.faults import input_faults, log_faults, member_faults, process_faults, server_faults
 from tests.faults.counting import Counting
 from tests.faults.rows import Row
 from tests.faults.subjects import Subject
 
 FULLY: tuple[Subject, ...] = (Counting(),)
 """The services that go through the whole matrix."""
+FAULTS = (process_faults, server_faults, member_faults, log_faults, input_faults)
 
 
 def matrix() -> Sequence[Row]:
     """Return every row, in the order in which they are played."""
-    return [row for subject in FULLY for row in process_faults.rows(subject)]
+    return [row for subject in FULLY for faults in FAULTS for row in faults.rows(subject)]

@@ -17,7 +17,7 @@ def play(arena: Arena, row: Row) -> Played:
             outcome = row.play(scene)
         except Exception as error:  # noqa: BLE001 - whatever it is, the row failed and the others go on
             (scene.folder / "error.txt").write_text(traceback.format_exc(), "utf-8")
-            outcome = Outcome(what_fired(scene), str(scene.fences()), "an end", [f"{type(error).__name__}: {error}"])
+            outcome = Outcome(what_fired(scene), scene.fences() or "no", "an end", [f"{type(error).__name__}: {error}"])
         folder = scene.folder
     if not outcome.differences:
         shutil.rmtree(folder)

@@ -49,10 +49,9 @@ def outcome(scene: Scene, fired: str, *, more: list[str] | None = None) -> Outco
     sent = scene.ledger.copy()
     unique = len({record.id for record in sent if not record.poison})
     poison = sum(record.poison for record in sent)
-    fences = scene.fences()
     return Outcome(
         fired,
-        f"yes ({fences})" if fences else "no",
+        scene.fences() or "no",
         f"{unique} of {len(sent)} once, {poison} dead",
         differences,
     )

@@ -130,10 +130,14 @@ class Scene:
         """Wait until a failpoint fires."""
         until(self.fired, "the failpoint fires", 60.0)
 
-    def fences(self) -> int:
-        """Count how often a worker was fenced, or ended the transaction of one that stood in its way."""
-        actions = [worker.actions() for worker in self.workers]
-        return sum(each["membership.fenced"] + each["claim.end"] for each in actions)
+    def fences(self) -> str:
+        """Say which workers were fenced, or ended the transaction of one that stood in their way; empty if none."""
+        told = []
+        for worker in self.workers:
+            actions = worker.actions()
+            told += [f"{worker.name} fenced {times}x" for times in [actions["membership.fenced"]] if times]
+            told += [f"{worker.name} ended a blocker {times}x" for times in [actions["claim.end"]] if times]
+        return ", ".join(told)
 
     def settle(self) -> None:
         """Wait until everything that was sent is read, and everything that came of it is published."""
@@ -157,6 +161,11 @@ class Scene:
         except NeverHappenedError:
             (self.folder / "differences.txt").write_text("\n".join(found), "utf-8")
         return found
+
+    def own_differences(self) -> list[str]:
+        """Compare only the service's own tables: the topics are not what they were."""
+        with self.connect() as connection:
+            return self.subject.differences(connection, self.ledger.copy())
 
     def _look(self) -> list[str]:
         sent = self.ledger.copy()
