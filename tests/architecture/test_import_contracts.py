@@ -111,7 +111,7 @@ def is_there(name: str) -> bool:
     """Say whether a module of ours, wildcards included, stands for at least one file."""
     steps = name.split(".")
     if steps[-1] == "**":
-        return any((ROOT / "/".join(steps[:-1])).glob("*.py"))
+        return any(ROOT.glob("/".join(steps[:-1]) + "/*.py"))
     return any(ROOT.glob("/".join(steps) + ".py")) or any(ROOT.glob("/".join(steps) + "/__init__.py"))
 
 
