@@ -35,6 +35,7 @@ def up(
     What runs already is left alone; data of the last time are kept. CRM_KAFKA_BOOTSTRAP_SERVERS, CRM_DATABASE_URL and
     CRM_ENGAGEMENT_SMTP_URL name servers of yours to use instead.
     """
+    lanes()  # wrong ones are told before anything is started
     platform = roots.own(Path.cwd())
     with progress() as notify:
         if only is Part.STACK:

@@ -66,7 +66,7 @@ class Platform:
         for service in migrate_all(addresses.database_url):
             with psycopg.connect(addresses.database_url) as connection:
                 ensure_role(connection, service, self._secrets.get(role_of(service)))
-        create_topics(addresses.kafka, REGISTRY, int(self._environment.get("CRM_LANES", DEFAULT_LANES)))
+        create_topics(addresses.kafka, REGISTRY, int(self._environment.get("CRM_LANES") or DEFAULT_LANES))
 
     def status(self) -> list[ServerStatus]:
         """Look at the servers, the services and the mail server."""

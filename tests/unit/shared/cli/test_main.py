@@ -107,6 +107,28 @@ def test_however_a_command_ends_nobody_sees_a_stack_trace(
     assert "Traceback" not in err
 
 
+def test_ctrl_c_while_a_command_is_loaded_ends_it_like_any_other(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bring(monkeypatch)
+
+    def interrupted(_command: found.Subcommand) -> typer.Typer:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(found.Subcommand, "load", interrupted)
+    assert run(capsys, "brought") == (130, "", "")
+
+
+def test_wrong_lanes_are_told_before_anything_is_started(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CRM_LANES", "many")
+    code, _, err = run(capsys, "up")
+    assert (code, list(tmp_path.iterdir())) == (2, [])
+    assert "CRM_LANES: expected a number of at least 1, got 'many'." in err
+
+
 def test_a_broken_command_does_not_break_the_others(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
