@@ -1,7 +1,8 @@
 """JSON as it stands on our topics: typed decoding, exact decimals, and one canonical form that means "equal"."""
 
+import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,6 +11,8 @@ T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _canonical = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+
+_QUOTED = re.compile(r""" (['"]).*\1(?= - at `|$)""", re.DOTALL)
 
 
 class MalformedMessageError(ValueError):
@@ -45,8 +48,15 @@ def decode(kind: type[T], data: bytes | msgspec.Raw) -> T:
     """
     try:
         message: T = decoder(kind).decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise MalformedMessageError(str(error)) from error
+    except msgspec.MsgspecError as error:
+        # "Invalid enum value 'eva@example.com' - at `$.state`": errors are kept and logged, values must not be.
+        raise MalformedMessageError(_QUOTED.sub("", str(error))) from None
+    except UnicodeDecodeError:
+        raise MalformedMessageError("Text is not UTF-8") from None
+    except RecursionError:
+        raise MalformedMessageError("Objects and arrays are nested too deeply") from None
+    except InvalidOperation:
+        raise MalformedMessageError("Number out of range") from None
     return message
 
 

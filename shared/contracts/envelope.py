@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeGuard
 
 Headers = list[tuple[str, bytes]]
 
 SPEC_VERSION = b"1.0"
+
+_INT4_DIGITS, _INT8_DIGITS = 9, 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,12 @@ def header(headers: Iterable[tuple[str, bytes]], name: str) -> str | None:
 
 
 def sequence_of(headers: Iterable[tuple[str, bytes]]) -> Order | None:
-    """Read (incarnation, sequence) of a message on a sequenced log."""
+    """Read (incarnation, sequence) of a message on a sequenced log; nothing if one is missing or no such number."""
     return _order(headers, "ce_sequence")
 
 
 def version_of(headers: Iterable[tuple[str, bytes]]) -> Order | None:
-    """Read (incarnation, version) of a message on a state topic."""
+    """Read (incarnation, version) of a message on a state topic; nothing if one is missing or no such number."""
     return _order(headers, "ce_version")
 
 
@@ -61,6 +64,11 @@ def _order(headers: Iterable[tuple[str, bytes]], attribute: str) -> Order | None
             number = value
         elif key == "ce_incarnation":
             incarnation = value
-    if number is None or incarnation is None or not number.isdigit() or not incarnation.isdigit():
+    if not _fits(incarnation, _INT4_DIGITS) or not _fits(number, _INT8_DIGITS):
         return None
     return Order(int(incarnation), int(number))
+
+
+def _fits(text: bytes | None, digits: int) -> TypeGuard[bytes]:
+    # Whatever is let through here is kept in a column of that size.
+    return text is not None and text.isdigit() and len(text) <= digits

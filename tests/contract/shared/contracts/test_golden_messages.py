@@ -1,0 +1,102 @@
+"""Golden messages stay for ever: readers of our topics rely on these bytes.
+
+Each file of tests/golden/ is named after its topic and holds messages as (key, headers, value), one or one by name.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.engagement.domain.ledger import Accepted, RetryPolicy, claim, settle
+from services.engagement.handlers import announcements, publications
+from services.ingest.messages import interaction_message
+from shared.contracts.codec import decode, encode
+from shared.contracts.envelope import header, headers
+from shared.contracts.interactions import Interaction
+from shared.contracts.topics import OUTREACH, REGISTRY, Kind, topic
+from shared.runtime.handler import Message
+from tests.contract.services.engagement import test_worked_example as outreach
+from tests.contract.services.ingest import test_worked_example as interactions
+
+GOLDEN = Path(__file__).parents[3] / "golden"
+TYPED = [one.name for one in REGISTRY if one.payload is not None]
+
+
+def messages(name: str) -> list[dict[str, Any]]:
+    """Read a topic's golden messages."""
+    return list(_found(json.loads((GOLDEN / f"{name}.json").read_text("utf-8"))))
+
+
+def _found(document: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(document, list):
+        for item in document:
+            yield from _found(item)
+    elif "value" in document:
+        yield document
+    else:
+        yield from _found(list(document.values()))
+
+
+def shown(message: Message) -> dict[str, Any]:
+    """Write a message as the golden files do."""
+    return {
+        "key": message.key.decode(),
+        "headers": [[name, content.decode()] for name, content in message.headers],
+        "value": None if message.value is None else message.value.decode(),
+    }
+
+
+def test_every_typed_topic_has_golden_messages_and_no_file_is_without_a_topic() -> None:
+    assert sorted(path.stem for path in GOLDEN.glob("*.json")) == sorted(TYPED)
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_golden_values_come_back_byte_for_byte(name: str) -> None:
+    payload = topic(name).payload
+    assert payload is not None
+    values = [found["value"].encode() for found in messages(name) if found["value"] is not None]
+    assert values
+    assert [encode(decode(payload, value)) for value in values] == values
+
+
+@pytest.mark.parametrize("name", TYPED)
+def test_golden_headers_are_those_of_a_cloudevent(name: str) -> None:
+    required = [key for key, _ in headers(id="", source="", type="", time=outreach.AT, subject="")]
+    for found in messages(name):
+        names = [key for key, _ in found["headers"]]
+        assert names[: len(required)] == required
+        pairs = [(key, content.encode()) for key, content in found["headers"]]
+        assert header(pairs, "ce_source") == f"rapport/{topic(name).producers[0]}"
+        assert str(header(pairs, "ce_type")).endswith(".v1")
+        assert found["key"].startswith(str(header(pairs, "ce_subject")))
+        assert ("ce_version" in names) is (topic(name).kind is Kind.STATE)
+
+
+def test_ingest_still_writes_its_golden_message() -> None:
+    interaction = interactions.reading(interactions.RAW)
+    assert isinstance(interaction, Interaction)
+    assert [{"topic": "crm.interactions.v1", **shown(interaction_message(interaction))}] == messages(
+        "crm.interactions.v1"
+    )
+
+
+def test_engagement_still_writes_its_golden_messages() -> None:
+    assert [shown(message) for message in outreach_messages()] == messages(OUTREACH.name)
+
+
+def outreach_messages() -> list[Message]:
+    """Say what becomes of the example's mail: planned, then accepted."""
+    decision, entry = outreach.planned()
+    settled = settle(
+        claim(entry, "example.com", outreach.AT),
+        1,
+        Accepted("250"),
+        RetryPolicy(),
+        outreach.AT,
+    )
+    assert settled is not None
+    said = publications(announcements([settled]))
+    return [publication.message for publication in (*decision.publications, *said)]
