@@ -13,7 +13,7 @@ from services.engagement.adapters.postgres_announcements import PostgresOutlet
 from services.engagement.adapters.postgres_book import PostgresBook
 from services.engagement.adapters.postgres_messages import PostgresLedger
 from services.engagement.adapters.postgres_totals import count
-from services.engagement.adapters.smtp import MailServerUnreachableError, SmtpMailer
+from services.engagement.adapters.smtp import SmtpMailer
 from services.engagement.campaigns import load_campaigns
 from services.engagement.domain.contact import address_hash
 from services.engagement.gauges import Gauges
@@ -22,7 +22,6 @@ from services.engagement.sending import Pace, Sender
 from services.engagement.settings import EngagementSettings
 from shared.contracts.topics import CUSTOMERS, OUTREACH, SEGMENT_CHANGES
 from shared.runtime.logs import logger
-from shared.runtime.metric_catalogue import Metric, MetricKind
 from shared.runtime.retry import Backoff, Verdict, verdict
 from shared.runtime.watchdog import within
 from shared.runtime.worker import Runtime, Service, run
@@ -34,20 +33,6 @@ SESSION = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin"
 
 IDLE_SECONDS = 0.2
 REFRESH_SECONDS = 5.0
-
-PARKED = (
-    Metric(
-        "crm_outreach_triggers_parked",
-        MetricKind.GAUGE,
-        "Triggers that wait for the customer's record that made them fire.",
-    ),
-    Metric(
-        "crm_outreach_triggers_parked_oldest_seconds",
-        MetricKind.GAUGE,
-        "How long the oldest parked trigger has waited.",
-        unit="seconds",
-    ),
-)
 
 
 def service(settings: EngagementSettings) -> Service:
@@ -62,7 +47,6 @@ def service(settings: EngagementSettings) -> Service:
         outlet=lambda _runtime: PostgresOutlet(),
         background=lambda runtime: [Sending(runtime, settings, planning, woken), Refreshing(runtime)],
         session=SESSION,
-        gauges=PARKED,
     )
 
 
@@ -109,9 +93,11 @@ class Sending(mode.Service):
         except Exception as error:
             if verdict(error) is not Verdict.RETRY:
                 raise
-            if backoff.failures == 0 or isinstance(error, MailServerUnreachableError):
+            if backoff.failures == 0:
                 log.warning("Sending waits", action="send.wait", exc_info=error)
             return backoff.pause()
+        if backoff.failures:
+            log.info("Sending goes on", action="send.resume")
         backoff.succeeded()
         return 0.0 if sent else IDLE_SECONDS
 

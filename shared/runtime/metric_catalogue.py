@@ -240,6 +240,17 @@ _SERVICES = (
         ),
     ),
     Metric(
+        "crm_outreach_triggers_parked",
+        MetricKind.GAUGE,
+        "Triggers that wait for the customer's record that made them fire.",
+    ),
+    Metric(
+        "crm_outreach_triggers_parked_oldest_seconds",
+        MetricKind.GAUGE,
+        "How long the oldest parked trigger has waited.",
+        unit="seconds",
+    ),
+    Metric(
         "crm_outreach_skipped_total", MetricKind.COUNTER, "Messages not sent, by the rule that said no.", (_REASON,)
     ),
 )

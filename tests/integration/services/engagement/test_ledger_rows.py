@@ -7,7 +7,6 @@ from prometheus_client import CollectorRegistry
 from services.engagement.adapters.postgres_announcements import PostgresOutlet
 from services.engagement.adapters.postgres_messages import PostgresLedger
 from services.engagement.adapters.postgres_totals import count
-from services.engagement.app import PARKED
 from services.engagement.domain.ledger import claim, give_up_for_lost
 from services.engagement.gauges import Gauges
 from services.engagement.handlers import publications
@@ -63,7 +62,8 @@ async def test_one_occurrence_has_one_row_whatever_the_address(world: World) -> 
     owner = await world.owner()
     await world.read(owner, customer(record()), change())
     copied = """
-        INSERT INTO messages SELECT (m).* FROM (SELECT jsonb_populate_record(x, '{"key": "other"}') AS m FROM messages x)
+        INSERT INTO messages
+        SELECT (changed).* FROM (SELECT jsonb_populate_record(m, '{"key": "other"}') AS changed FROM messages m)
     """
     async with world.pool.connection() as connection:
         with pytest.raises(psycopg.errors.UniqueViolation, match="messages_once_an_occurrence"):
@@ -74,7 +74,7 @@ async def test_one_occurrence_has_one_row_whatever_the_address(world: World) -> 
 async def test_gauges_and_counters_reconcile_with_the_rows(world: World) -> None:
     owner = await world.owner()
     registry = CollectorRegistry()
-    gauges = Gauges(Metrics("engagement", registry, also=PARKED))
+    gauges = Gauges(Metrics("engagement", registry))
 
     async def shown() -> dict[str, float]:
         gauges.show(await count(world.pool, owner.claims.lanes), owner.claims.lanes, NOON)
