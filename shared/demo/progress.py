@@ -21,6 +21,7 @@ class Narrator:
         self._live = sys.stderr.isatty()
         self._progress: Progress | None = None
         self._bars: dict[str, TaskID] = {}
+        self._standings: dict[str, str] = {}
         self._said_at = 0.0
         self.seconds: dict[str, float] = {}
 
@@ -35,7 +36,8 @@ class Narrator:
         start = time.monotonic()
         columns = (TextColumn("  {task.description:<11}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=self._console, disable=not self._live, transient=True) as progress:
-            self._progress, self._bars = progress, {}
+            self._progress, self._bars, self._standings = progress, {}, {}
+            self._said_at = time.monotonic()
             try:
                 yield
             finally:
@@ -48,9 +50,11 @@ class Narrator:
             if bar not in self._bars:
                 self._bars[bar] = self._progress.add_task(bar, total=total)
             self._progress.update(self._bars[bar], completed=completed, total=total)
-        elif time.monotonic() - self._said_at > SAY_EVERY_SECONDS:
-            self._said_at = time.monotonic()
-            self.say(f"  {bar}: {completed:,} of {total:,}")
+        else:
+            self._standings[bar] = f"{bar} {completed:,} of {total:,}"
+            if time.monotonic() - self._said_at > SAY_EVERY_SECONDS:
+                self._said_at = time.monotonic()
+                self.say("  " + " | ".join(self._standings.values()))
 
     def stand(self, service: str, standing: Standing) -> None:
         """Show how far a service is."""

@@ -80,7 +80,7 @@ def first_mail(folder: Path) -> str:
 
 def _product(command: Sequence[str], platform: Platform) -> None:
     subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "shared.cli.main", *command], env={**os.environ, **platform.variables()}, check=False
+        [sys.executable, "-m", "shared.cli", *command], env={**os.environ, **platform.variables()}, check=False
     )
 
 

@@ -15,6 +15,10 @@ from rich.text import Text
 from shared.runtime.settings import RuntimeSettings, WrongSettingsError, settings_for
 
 
+PIPED_WIDTH = 160
+"""Columns of a table where no terminal says how wide it is."""
+
+
 def fail(message: str, code: int = 2) -> NoReturn:
     """End the command: the message goes to standard error, the code is 2 for bad input and 1 for a failed check."""
     Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
@@ -31,11 +35,15 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     """Print rows as a table on standard output; nothing is shown as a dash."""
     drawn = Table(title=title, title_justify="left")
     for column in columns:
-        drawn.add_column(column)
+        # Ids are there to be copied: a cell that is too long goes on in the next line instead of ending in dots.
+        drawn.add_column(column, overflow="fold")
     for row in rows:
         # As it is: what senders wrote may look like markup, and a wrong one would end in a stack trace.
         drawn.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
-    Console(highlight=False).print(drawn)
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out.width = PIPED_WIDTH
+    out.print(drawn)
 
 
 def records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Mapping[str, Any]]:
