@@ -14,7 +14,6 @@ from rich.text import Text
 
 from shared.runtime.settings import RuntimeSettings, WrongSettingsError, settings_for
 
-
 PIPED_WIDTH = 160
 """Columns of a table where no terminal says how wide it is."""
 
