@@ -18,10 +18,11 @@ _BUILD = re.compile(r'^crm_build_info\{version="([^"]+)"\}', re.MULTILINE)
 COLUMNS = ("name", "health", "address", "pid", "version", "detail")
 
 
-def look(platform: Platform) -> list[dict[str, Any]]:
-    """Look at every part: name, kind, address, pid, healthy, version, detail."""
+def look(platform: Platform, *, servers_only: bool = False) -> list[dict[str, Any]]:
+    """Look at every part, or only at Kafka and PostgreSQL: name, kind, address, pid, healthy, version, detail."""
     # Servers and services in the order of the flow, what only helps us last.
-    found = sorted(platform.status(), key=lambda part: part.name == MAILBOX)
+    found = platform.stack.status() if servers_only else platform.status()
+    found.sort(key=lambda part: part.name == MAILBOX)
     addresses = platform.stack.addresses()
     database = None if addresses is None else addresses.database_url
     with ThreadPoolExecutor(max_workers=len(found)) as pool:

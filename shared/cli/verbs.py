@@ -42,7 +42,7 @@ def up(
             platform.stack.up(notify=notify)
         else:
             platform.up(notify=notify)
-    _show(platform, as_json=as_json)
+    _show(platform, as_json=as_json, servers_only=only is Part.STACK)
     if not as_json and only is None:
         typer.echo(f"Mails are kept in {platform.mails}, logs in {platform.root / 'logs'}.", err=True)
         typer.echo("Next: `rapport status`, `rapport kpi list`, `rapport down`.", err=True)
@@ -132,8 +132,8 @@ VERBS: tuple[tuple[Callable[..., None], str], ...] = (
 """Every verb with its examples."""
 
 
-def _show(platform: Platform, *, as_json: bool) -> bool:
-    parts = look(platform)
+def _show(platform: Platform, *, as_json: bool, servers_only: bool = False) -> bool:
+    parts = look(platform, servers_only=servers_only)
     healthy = all(part["healthy"] for part in parts)
     if as_json:
         emit({"healthy": healthy, "parts": parts})

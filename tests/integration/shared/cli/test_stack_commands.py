@@ -107,6 +107,12 @@ def test_a_killed_up_leaves_nothing_that_down_does_not_find(checkout: Checkout) 
     assert checkout.processes() == []
 
 
+def test_up_can_be_limited_to_the_two_servers(checkout: Checkout) -> None:
+    started = json.loads(checkout.rapport("up", "--only", "stack", "--json").stdout)
+    assert ([part["name"] for part in started["parts"]], started["healthy"]) == (["kafka", "postgres"], True)
+    assert not any("-m" in line and "services.ingest" in line for line in checkout.processes())
+
+
 def test_up_starts_everything_and_status_names_it(checkout: Checkout) -> None:
     started = checkout.rapport("up", "--json")
     assert json.loads(started.stdout)["healthy"] is True
