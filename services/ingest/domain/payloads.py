@@ -16,6 +16,9 @@ from shared.contracts.money import Money
 Text = str | int | None
 LONGEST_ID = 255
 
+# Segment's specification has its reserved traits in either spelling; rules and templates need one.
+_RESERVED_TRAITS = {"firstName": "first_name", "lastName": "last_name", "createdAt": "created_at"}
+
 
 class _Product(msgspec.Struct, gc=False):
     product_id: Text = None
@@ -123,7 +126,12 @@ def _identifier(value: Text, path: str) -> str | Problem | None:
 
 def _identify(_name: str, body: msgspec.Raw, path: str) -> bytes | Problem:
     traits = decode_object(body, Stage.PAYLOAD, path)
-    return traits if isinstance(traits, Problem) else encode_object({"traits": traits}, path)
+    if isinstance(traits, Problem):
+        return traits
+    for theirs, ours in _RESERVED_TRAITS.items():
+        if theirs in traits:
+            traits.setdefault(ours, traits.pop(theirs))
+    return encode_object({"traits": traits}, path)
 
 
 def _consent(name: str, body: msgspec.Raw, path: str) -> bytes | Problem:

@@ -1,0 +1,35 @@
+"""Segment's reserved traits may be spelt in two ways; what we pass on is spelt in one."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.ingest.domain.payloads import payload_of
+from shared.contracts.catalogue import IDENTIFY, Family
+
+
+def traits(said: dict[str, Any]) -> Any:
+    found = payload_of(Family.IDENTIFY, IDENTIFY, msgspec.Raw(msgspec.json.encode(said)), "/traits", None)
+    assert isinstance(found, bytes)
+    return msgspec.json.decode(found)["traits"]
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [("firstName", "first_name"), ("lastName", "last_name"), ("createdAt", "created_at")]
+)
+def test_a_reserved_trait_is_spelt_one_way(theirs: str, ours: str) -> None:
+    assert traits({theirs: "x", "email": "e"}) == traits({ours: "x", "email": "e"}) == {ours: "x", "email": "e"}
+
+
+def test_of_both_spellings_the_one_that_is_ours_counts() -> None:
+    assert traits({"firstName": "a", "first_name": "b"}) == {"first_name": "b"}
+    assert traits({"first_name": "b", "firstName": "a"}) == {"first_name": "b"}
+
+
+def test_a_reserved_trait_can_be_unset_in_either_spelling() -> None:
+    assert traits({"firstName": None}) == {"first_name": None}
+
+
+def test_traits_of_the_senders_own_stay_as_they_are() -> None:
+    assert traits({"favouriteColour": "red", "Firstname": "x"}) == {"favouriteColour": "red", "Firstname": "x"}
