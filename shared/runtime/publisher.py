@@ -130,14 +130,21 @@ class Publisher:
         while True:
             self._wake.clear()
             async with self.cycle:
-                busy = await self.publish_once()
+                try:
+                    busy = await self.publish_once()
+                except Exception:
+                    # Before anybody else: whoever slept past its session learns here that it is fenced.
+                    async with self._transactions.begin(self._transactions.claims.lanes):
+                        raise
                 # Also while there is enough to send: a lane may wait for what only the table has.
                 if loop.time() - looked_at >= self._look_every():
                     busy |= await self._look()
                     looked_at = loop.time()
             if not busy:
+                # Not wait_for: before Python 3.12 it forgets a cancellation that comes together with the wake.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._look_every())
+                    async with asyncio.timeout(self._look_every()):
+                        await self._wake.wait()
 
     def _look_every(self) -> float:
         blocked = any(outbox.blocked for outbox in self._outboxes.values())

@@ -21,6 +21,7 @@ log = logger(__name__)
 
 LEAVE_SECONDS = 8.0
 LONG_SECONDS = 30.0
+CANCEL_AGAIN_SECONDS = 1.0
 
 
 class Membership:
@@ -102,9 +103,12 @@ async def _first_end(*loops: Coroutine[Any, Any, None]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        running = set(tasks)
+        while running:
+            for task in running:
+                task.cancel()
+            # Libraries may swallow a cancellation: without another one nobody would work, and nobody would end.
+            _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
     errors = [error for task in done if not task.cancelled() and (error := task.exception()) is not None]
     raise min(errors, key=_gravity)
 
