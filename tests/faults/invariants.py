@@ -55,8 +55,19 @@ def _positions(bootstrap: str, connection: Connection, subject: Subject, sent: S
             found.append(f"{where}: {events} events read, {accounted} accounted for")
         if records != by_place[topic, lane]:
             found.append(f"{where}: {by_place[topic, lane]} records sent, {records} read")
+    found += _accounts(connection, sent)
     missing = set(ends) - {(topic, lane) for topic, lane, *_ in rows}
     return found + [f"no position of {topic}[{lane}]" for topic, lane in sorted(missing)]
+
+
+def _accounts(connection: Connection, sent: Sequence[Record]) -> list[str]:
+    """Each record is exactly one of applied, duplicate and dead; what was sent twice is a duplicate once."""
+    row = connection.execute("SELECT sum(applied), sum(duplicate), sum(dead), sum(conflict + erased) FROM positions")
+    dead = sum(record.poison for record in sent)
+    applied = len({record.id for record in sent if not record.poison})
+    wanted = (applied, len(sent) - dead - applied, dead, 0)
+    got = tuple(map(int, row.fetchone() or ()))
+    return [] if got == wanted else [f"applied, duplicate, dead, others: expected {wanted}, found {got}"]
 
 
 def _streams(connection: Connection) -> list[str]:

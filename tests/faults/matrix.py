@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from tests.faults import input_faults, log_faults, member_faults, process_faults, server_faults
 from tests.faults.counting import Counting
+from tests.faults.profile import Profile
 from tests.faults.rows import Row
 from tests.faults.subjects import Subject
 
-FULLY: tuple[Subject, ...] = (Counting(),)
+FULLY: tuple[Subject, ...] = (Counting(), Profile())
 """The services that go through the whole matrix."""
 FAULTS = (process_faults, server_faults, member_faults, log_faults, input_faults)
 

@@ -3,6 +3,7 @@
 import shutil
 import time
 import traceback
+from contextlib import suppress
 
 from tests.faults.report import Played
 from tests.faults.rows import Outcome, Row, what_fired
@@ -19,6 +20,9 @@ def play(arena: Arena, row: Row) -> Played:
             (scene.folder / "error.txt").write_text(traceback.format_exc(), "utf-8")
             outcome = Outcome(what_fired(scene), scene.fences() or "no", "an end", [f"{type(error).__name__}: {error}"])
         folder = scene.folder
+        if outcome.differences:
+            with suppress(Exception):  # a broken server has no tables to show
+                scene.keep_evidence()
     if not outcome.differences:
         shutil.rmtree(folder)
     return Played(row, outcome, time.monotonic() - started, folder)

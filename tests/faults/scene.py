@@ -165,15 +165,25 @@ class Scene:
     def own_differences(self) -> list[str]:
         """Compare only the service's own tables: the topics are not what they were."""
         with self.connect() as connection:
-            return self.subject.differences(connection, self.ledger.copy())
+            return self.subject.differences(self.kafka, connection, self.ledger.copy())
 
     def _look(self) -> list[str]:
         sent = self.ledger.copy()
         with self.connect() as connection:
             return [
                 *invariants.differences(self.kafka, connection, self.subject, sent),
-                *self.subject.differences(connection, sent),
+                *self.subject.differences(self.kafka, connection, sent),
             ]
+
+    def keep_evidence(self) -> None:
+        """Write down the runtime's tables as they are, and where the topics end."""
+        topics = [topic.name for topic in (*self.subject.inputs, *self.subject.outputs)]
+        lines = [f"{place}: {end}" for place, end in kafka.ends(self.kafka, topics).items()]
+        with self.connect() as connection:
+            for table in ("lanes", "positions", "streams", "publications", "due"):
+                rows = connection.execute(sql.SQL("SELECT * FROM {} ORDER BY 1, 2").format(sql.Identifier(table)))
+                lines += [table, *(f"  {row}"[:300] for row in rows.fetchmany(50))]
+        (self.folder / "tables.txt").write_text("\n".join(lines), "utf-8")
 
     def close(self) -> None:
         """End everything that the row started."""

@@ -57,7 +57,7 @@ class Subject(Protocol):
         """Tell whether the service has nothing left to do but what comes."""
         ...
 
-    def differences(self, connection: Connection, sent: Sequence[Record]) -> list[str]:
+    def differences(self, bootstrap: str, connection: Connection, sent: Sequence[Record]) -> list[str]:
         """Compare the service's own tables with the oracle's answer to what was sent."""
         ...
 
