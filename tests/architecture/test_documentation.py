@@ -44,7 +44,7 @@ def test_bare_make_prints_every_verb_with_what_it_does() -> None:
 
 def test_the_readme_starts_with_its_two_commands() -> None:
     commands = [line.split("#")[0].strip() for line in shell_lines(ROOT / "README.md")]
-    assert commands[:2] == ["make demo", "make up"]
+    assert commands[:2] == ["make demo", "make test"]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=shown)
