@@ -4,7 +4,7 @@ from typing import NoReturn
 
 from services.ingest.adapters.postgres_quarantine import PostgresQuarantine
 from services.ingest.domain.identities import Identities
-from services.ingest.handlers import IngestHandler, SilentOutlet
+from services.ingest.handlers import IngestHandler
 from services.ingest.settings import IngestSettings
 from shared.contracts.topics import INTERACTIONS, RAW_EVENTS, RAW_EVENTS_DLQ
 from shared.runtime.batch import DeadLetterPolicy
@@ -19,7 +19,6 @@ def service(settings: IngestSettings) -> Service:
         inputs=(RAW_EVENTS,),
         outputs=(INTERACTIONS, RAW_EVENTS_DLQ),
         handler=lambda _runtime: IngestHandler(identities, settings.lanes, PostgresQuarantine()),
-        outlet=lambda _runtime: SilentOutlet(),
         stage="ingest",
         dead_letters=DeadLetterPolicy.HANDLER_KEEPS,
     )

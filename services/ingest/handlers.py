@@ -1,6 +1,6 @@
 """From raw records to interactions: each event is accepted and passed on, or refused and kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from psycopg import AsyncConnection
@@ -12,7 +12,7 @@ from services.ingest.messages import dead_letter, interaction_message
 from services.ingest.ports import Entry, Quarantine
 from shared.contracts.partitioning import lane_of
 from shared.contracts.topics import INTERACTIONS, RAW_EVENTS_DLQ
-from shared.runtime.handler import APPLIED, Current, Dead, Decision, DirectMessage, Message, Outcome
+from shared.runtime.handler import APPLIED, Dead, Decision, DirectMessage, Outcome
 from shared.runtime.records import DueInstant, Poison, Received, Record
 
 
@@ -65,27 +65,6 @@ class IngestHandler:
 
     def forget(self) -> None:
         """Nothing is cached but the names of identities, which never change."""
-
-
-class SilentOutlet:
-    """All that ingest says, it says before COMMIT: nothing is left to render, and no topic of state to audit."""
-
-    async def render(self, connection: AsyncConnection, topic: str, keys: Sequence[bytes]) -> Sequence[Message]:  # noqa: ARG002 - the interface's
-        """Refuse: no publication of ours exists.
-
-        Raises:
-            LookupError: always.
-        """
-        raise LookupError(f"ingest keeps no publications, so nothing of {topic} can be rendered")
-
-    async def current(
-        self,
-        connection: AsyncConnection,  # noqa: ARG002 - the interface's
-        topic: str,  # noqa: ARG002 - the interface's
-        message_keys: Sequence[bytes],  # noqa: ARG002 - the interface's
-    ) -> Mapping[bytes, Current]:
-        """Know no key of any state topic."""
-        return {}
 
 
 def _poison(problem: Problem) -> Poison:

@@ -8,7 +8,7 @@ import psycopg
 from psycopg_pool import PoolTimeout
 
 from services.metrics.adapters.postgres_facts import PostgresFacts
-from services.metrics.handlers import MetricsHandler, SilentOutlet
+from services.metrics.handlers import MetricsHandler
 from services.metrics.headlines import GAUGES, Headlines
 from services.metrics.settings import MetricsSettings
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH, SEGMENT_CHANGES
@@ -52,7 +52,6 @@ def service(settings: MetricsSettings) -> Service:
         inputs=(ACTIVITIES, CUSTOMERS, SEGMENT_CHANGES, OUTREACH),
         outputs=(),
         handler=lambda _runtime: MetricsHandler(PostgresFacts()),
-        outlet=lambda _runtime: SilentOutlet(),
         background=background,
         stage="kpi",
         gauges=GAUGES,

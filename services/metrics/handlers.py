@@ -9,7 +9,7 @@ from services.metrics.decoding import read
 from services.metrics.domain.events import CustomerSeen, Erased, Event, Order
 from services.metrics.domain.facts import Facts, facts_of
 from services.metrics.ports import FactStore
-from shared.runtime.handler import APPLIED, DUPLICATE, ERASED, Current, Decision, Message, Outcome
+from shared.runtime.handler import APPLIED, DUPLICATE, ERASED, Decision, Outcome
 from shared.runtime.records import DueInstant, Poison, Received, Record
 
 Versions = Mapping[bytes, Order]
@@ -65,24 +65,3 @@ class MetricsHandler:
 
     def forget(self) -> None:
         """Nothing is cached."""
-
-
-class SilentOutlet:
-    """Metrics publishes nothing, so there is nothing to render and nothing to audit."""
-
-    async def render(self, connection: AsyncConnection, topic: str, keys: Sequence[bytes]) -> Sequence[Message]:  # noqa: ARG002 - the interface's
-        """Refuse: no publication of ours exists.
-
-        Raises:
-            LookupError: always.
-        """
-        raise LookupError(f"metrics publishes nothing, so nothing of {topic} can be rendered")
-
-    async def current(
-        self,
-        connection: AsyncConnection,  # noqa: ARG002 - the interface's
-        topic: str,  # noqa: ARG002 - the interface's
-        message_keys: Sequence[bytes],  # noqa: ARG002 - the interface's
-    ) -> Mapping[bytes, Current]:
-        """Know no key of any state topic."""
-        return {}

@@ -31,6 +31,7 @@ from shared.runtime.schema_revision import History, history_of, require_current
 from shared.runtime.session import Membership
 from shared.runtime.settings import RuntimeSettings
 from shared.runtime.shell import ServiceApp, build_app, run_service
+from shared.runtime.silent_outlet import SilentOutlet
 from shared.runtime.topic_admin import TopicAdmin
 from shared.runtime.transaction import Transactions
 from shared.runtime.watchdog import within
@@ -56,9 +57,13 @@ def _nothing(_runtime: Runtime) -> Sequence[mode.Service]:
     return ()
 
 
+def _silent(_runtime: Runtime) -> Outlet:
+    return SilentOutlet()
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What makes a service: its topics and its handler.
+    """What makes a service: its topics and its handler; an outlet if it has publications.
 
     `stage` names the freshness that its commits are measured by; `session` are PostgreSQL settings for its connections;
     `background` builds services of its own, which start after the consumer and stop before it.
@@ -68,7 +73,7 @@ class Service:
     inputs: tuple[Topic, ...]
     outputs: tuple[Topic, ...]
     handler: Callable[[Runtime], Handler[Any, Any, Any, Any]]
-    outlet: Callable[[Runtime], Outlet]
+    outlet: Callable[[Runtime], Outlet] = _silent
     background: Callable[[Runtime], Sequence[mode.Service]] = _nothing
     stage: str | None = None
     session: Mapping[str, str] = field(default_factory=dict)

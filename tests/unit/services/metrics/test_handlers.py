@@ -7,7 +7,7 @@ from psycopg import AsyncConnection
 
 from services.metrics.domain.events import Event, Order
 from services.metrics.domain.facts import Facts
-from services.metrics.handlers import MetricsHandler, SilentOutlet, Versions
+from services.metrics.handlers import MetricsHandler, Versions
 from shared.contracts.customers import Lifecycle
 from shared.runtime.handler import APPLIED, DUPLICATE, ERASED, Decision
 from shared.runtime.records import PlainRecord, Poison, Received
@@ -64,10 +64,3 @@ def test_deciding_twice_gives_the_same() -> None:
 
 def test_only_customers_whose_records_came_are_looked_up() -> None:
     assert HANDLER.keys(received([order(2), customer(1), outreach()]), ()) == {EVA}
-
-
-async def test_nothing_is_published_so_nothing_can_be_rendered() -> None:
-    connection: AsyncConnection = AsyncConnection.__new__(AsyncConnection)
-    with pytest.raises(LookupError, match=r"crm\.activities\.v1"):
-        await SilentOutlet().render(connection, "crm.activities.v1", [b"x"])
-    assert await SilentOutlet().current(connection, "crm.customers.v1", [b"x"]) == {}
