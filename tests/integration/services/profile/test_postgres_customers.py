@@ -216,15 +216,16 @@ async def test_a_month_is_made_while_others_write_to_the_timeline(
 
 
 async def test_updates_touch_no_index(connection: AsyncConnection) -> None:
-    handler = new_handler()
-    for number in range(20):
-        await commit(handler, connection, [record(interaction(f"m-{number}", VIEWED, [("user_id", "u-1")]))])
+    handler = new_handler(1000)
+    people = [[("user_id", f"u-{number}")] for number in range(400)]
+    await commit(handler, connection, [record(interaction(f"m-{who}", VIEWED, who)) for who in people])
+    await commit(handler, connection, [record(interaction(f"n-{who}", VIEWED, who)) for who in people[::4]])
     await connection.execute("SELECT pg_stat_force_next_flush()")
     await connection.commit()
     cursor = await connection.execute(
         "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'identities'"
     )
-    assert await cursor.fetchall() == [(19, 19)]
+    assert await cursor.fetchall() == [(100, 100)]
 
 
 class WatchingFailpoints:
