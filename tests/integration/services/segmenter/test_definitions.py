@@ -106,6 +106,26 @@ async def test_an_event_before_the_sweep_changes_only_what_is_its_own_doing(worl
     assert [(change.segment, change.cause) for change in world.changes[1:]] == [("ordered-30d", DefinitionCause(1))]
 
 
+async def test_an_event_between_the_sweep_and_the_clock_leaves_the_wake_up_alone(world: World) -> None:
+    world.define(BROWSING)
+    await world.feed(activity("Order Completed", START))
+    world.define(BROWSING, ORDERED)
+    await sweep_all(world)
+    await world.feed(activity("Product Viewed", START, offset=1))
+    assert await world.tick() == 1
+    assert await world.inside("ordered-30d") == {EVA}
+    assert await world.due_at() == [START + timedelta(seconds=5)]
+
+
+async def test_a_clock_that_the_sweep_fired_early_is_set_again(world: World) -> None:
+    world.define(ORDERED)
+    await world.feed(activity("Order Completed", START))
+    world.define(ORDERED, TWICE)
+    await sweep_all(world)
+    assert await world.tick() == 1
+    assert await world.due_at() == [START + timedelta(days=30)]
+
+
 async def test_a_sweep_takes_nothing_from_a_clock_that_is_late(world: World) -> None:
     world.define(BROWSING)
     await world.feed(activity("Product Viewed", START))

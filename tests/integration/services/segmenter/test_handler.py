@@ -1,8 +1,12 @@
 from datetime import timedelta
 
+import pytest
+
 from shared.contracts.segments import Change, ClockCause, EventCause, Fact, RecordCause
 from shared.contracts.topics import SEGMENT_MEMBERSHIPS
+from shared.runtime.errors import StaleStateError
 from shared.runtime.handler import APPLIED, DUPLICATE
+from shared.runtime.records import Poison, Received
 from tests.integration.services.segmenter.records import ADA, EVA, activity, customer_record, erasure
 from tests.integration.services.segmenter.world import BROWSING, ORDERED, START, TWICE, World
 
@@ -168,6 +172,24 @@ async def test_a_late_event_makes_nobody_leave_before_they_entered(world: World)
     entered, exited = world.changes
     assert entered.effective_at == START
     assert exited.effective_at == START
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_customer_that_somebody_else_wrote_meanwhile_makes_the_batch_stale(
+    world: World, *, known: bool
+) -> None:
+    world.define(TWICE)
+    if known:
+        await world.feed(activity("Order Completed", START))
+    record = activity("Order Completed", START, offset=1)
+    (said,) = world.handler.decode(record)
+    assert not isinstance(said, Poison)
+    events = [Received(record, 0, said)]
+    state = await world.handler.load(world.connection, world.handler.keys(events, ()))
+    await world.feed(activity("Product Viewed", START, offset=2))
+    decision = world.handler.decide(events, (), state, world.now)
+    with pytest.raises(StaleStateError):
+        await world.handler.save(world.connection, decision.rows)
 
 
 async def test_changes_are_counted_when_they_are_certain(world: World) -> None:
