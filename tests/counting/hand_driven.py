@@ -100,7 +100,7 @@ class Worker:
         self.claims.replace(epochs)
         self.processor.forget()
         self.processor.positions = {place: one.position for place, one in (stored | new).items()}
-        await self.publisher.take_over(wanted)
+        await self.publisher.take_over()
 
     async def process(self, *records: Record) -> None:
         """Apply records of any lanes as one poll."""
