@@ -1,4 +1,4 @@
-"""The facts that a rule reads: which events, and whether the record, so that others never wake it."""
+"""The facts that a rule reads: which events and which fields, so that nothing else wakes it."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from services.segmenter.domain.rules import All, AnyOf, Compare, Count, Not, Rul
 
 
 class Reads(msgspec.Struct, frozen=True):
-    """What a rule depends on: names of events, paths in the record, and whether time alone can change it."""
+    """What a rule depends on: names of events, and paths in the record."""
 
     events: frozenset[str]
     fields: frozenset[str]
