@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
+from uuid import UUID
 
 from shared.contracts.topics import Kind
 from shared.runtime import dead_letters, due, positions
@@ -51,8 +52,8 @@ class Parts:
 class Processor:
     """Applies batches and due instants of the lanes that are held; one at a time, under `lock`.
 
-    `positions` is what PostgreSQL holds, as far as we know; `read_until` is when the last applied record of a place was
-    written, in seconds since 1970.
+    `positions` is what PostgreSQL holds, as far as we know, in the topics of `topic_ids`; `read_until` is when the last
+    applied record of a place was written, in seconds since 1970.
     """
 
     def __init__(self, parts: Parts, kinds: Mapping[str, Kind], fuse: Fuse) -> None:
@@ -60,6 +61,7 @@ class Processor:
         self._kinds = kinds
         self._fuse = fuse
         self.positions: dict[Place, Position] = {}
+        self.topic_ids: dict[str, UUID] = {}
         self.read_until: dict[Place, float] = {}
         self.lock = asyncio.Lock()
 
@@ -67,8 +69,10 @@ class Processor:
         """Drop what the handler cached: a lane changed hands, or a transaction did not commit."""
         self._parts.handler.forget()
 
-    async def process(self, polled: Mapping[Place, Sequence[Record]]) -> int:
+    async def process(self, polled: Mapping[Place, Sequence[Record]], proof: Awaitable[None] | None = None) -> int:
         """Apply what is new in a poll; returns how many records that was. The caller holds `lock`.
+
+        `proof` is awaited before COMMIT, and stops it by raising.
 
         Raises:
             FencedError, TransientError, psycopg.Error, FatalError: nothing of the (rest of the) batch was applied, or,
@@ -76,27 +80,29 @@ class Processor:
         """
         intake = take_in(polled, self.positions, self._kinds)
         if intake.after:
-            await self._apply(intake, polled)
+            await self._apply(intake, polled, proof)
         return len(intake.records)
 
-    async def _apply(self, intake: Intake, polled: Mapping[Place, Sequence[Record]]) -> None:
+    async def _apply(
+        self, intake: Intake, polled: Mapping[Place, Sequence[Record]], proof: Awaitable[None] | None
+    ) -> None:
         try:
-            await self._commit(intake)
+            await self._commit(intake, proof)
         except Exception as error:
             if verdict(error) is not Verdict.ISOLATE:
                 raise
             self._parts.handler.forget()
             if len(intake.records) <= 1:
-                await self._commit(intake, gave_up=Poison("handler_failed", found=type(error).__name__))
+                await self._commit(intake, proof, gave_up=Poison("handler_failed", found=type(error).__name__))
                 return
             for half in _halves(polled, intake):
-                await self.process(half)
+                await self.process(half, proof)
 
-    async def _commit(self, intake: Intake, gave_up: Poison | None = None) -> None:
+    async def _commit(self, intake: Intake, proof: Awaitable[None] | None, gave_up: Poison | None = None) -> None:
         decoded = _decode(self._parts.handler, intake, gave_up)
         for attempt in range(MOST_REDOS):
             try:
-                result = await self._try(intake, decoded)
+                result = await self._try(intake, decoded, proof)
             except StaleStateError:
                 self._parts.handler.forget()
                 if attempt == MOST_REDOS - 1:
@@ -109,13 +115,15 @@ class Processor:
                 self._parts.observer.committed(intake, result.tally, result.dead)
                 return
 
-    async def _try(self, intake: Intake, decoded: "_Decoded") -> "_Result":
+    async def _try(self, intake: Intake, decoded: "_Decoded", proof: Awaitable[None] | None) -> "_Result":
         group = self._parts.transactions.claims.group
         async with self._parts.transactions.begin({lane for _, lane in intake.after}) as transaction:
             decision = await self._decide(transaction, decoded.events, ())
             result = self._account(intake, decoded, decision)
             await dead_letters.keep(transaction.connection, group, result.letters)
             await positions.move(transaction.connection, group, intake, result.tally)
+            if proof is not None:
+                await proof
         return result
 
     def _account(self, intake: Intake, decoded: "_Decoded", decision: Decision[Any]) -> "_Result":

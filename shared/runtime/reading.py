@@ -1,8 +1,9 @@
 """The batch consumer: poll, wait a little for more, apply; after a passing fault, start from PostgreSQL again."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
@@ -78,7 +79,7 @@ class Reader:
         try:
             async with group.processor.lock:
                 try:
-                    await group.processor.process(polled)
+                    await group.processor.process(polled, self._same_topics())
                 except Exception as error:
                     _raise_unless_passing(error)
                     log.warning("A batch failed and is read again", action="batch.retry", exc_info=error)
@@ -131,18 +132,27 @@ class Reader:
             TopicRecreatedError, RetentionPassedError, LogTruncatedError: what is wrong.
         """
         group = self._group
-        held = dict(group.processor.positions)
+        held, known = dict(group.processor.positions), group.processor.topic_ids
         if not held:
             return
-        async with group.pool.connection() as connection:
-            stored = await positions.load(connection, group.name, {lane for _, lane in held})
-        ids = await asyncio.to_thread(group.admin.topic_ids, list(group.inputs))
-        check_ids({topic: one.topic_id for (topic, _), one in stored.items()}, ids)
         begins = await kafka_input.begins(self._consumer, held)
         # In this order: a position that moves on meanwhile is then neither before the start nor past the end.
         now = {place: at for place, at in group.processor.positions.items() if place in begins}
         ends = await kafka_input.ends(self._consumer, now)
+        await self._compare_ids(known)
         check_ranges(now, begins, ends)
+
+    def _same_topics(self) -> "asyncio.Task[None]":
+        """Begin to prove that what was fetched until now came from the topics that our positions mean something in.
+
+        A topic that is made anew within a moment goes unseen by the consumer, which reads on in the new one.
+        """
+        proof = asyncio.create_task(self._compare_ids(self._group.processor.topic_ids))
+        proof.add_done_callback(_look_away)
+        return proof
+
+    async def _compare_ids(self, known: Mapping[str, UUID]) -> None:
+        check_ids(known, await asyncio.to_thread(self._group.admin.topic_ids, list(known)))
 
     async def _advise(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -164,3 +174,9 @@ class Reader:
 def _raise_unless_passing(error: Exception) -> None:
     if verdict(error) is not Verdict.RETRY or isinstance(error, FencedError):
         raise error
+
+
+def _look_away(proof: "asyncio.Task[None]") -> None:
+    # Nobody awaits the proof of a batch that failed before.
+    if not proof.cancelled():
+        proof.exception()
