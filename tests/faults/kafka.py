@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]  # it exports this without saying so
 
 from shared.contracts.topics import Topic
 from shared.runtime.topic_admin import TopicAdmin
@@ -51,6 +51,18 @@ def renew_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
     wanted = list(topics)
     delete_topics(bootstrap, [topic.name for topic in wanted])
     TopicAdmin(bootstrap).create(wanted, LANES, 1)
+
+
+def replace_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
+    """Delete topics and create them again at once, so that hardly anybody sees them gone."""
+    client, wanted = _client(bootstrap), list(topics)
+    for future in client.delete_topics([topic.name for topic in wanted], operation_timeout=DEADLINE).values():
+        future.result(timeout=DEADLINE)
+    fresh = [
+        NewTopic(topic.name, num_partitions=LANES, replication_factor=1, config=topic.config()) for topic in wanted
+    ]
+    for future in client.create_topics(fresh, operation_timeout=DEADLINE).values():
+        future.result(timeout=DEADLINE)
 
 
 def delete_records(bootstrap: str, upto: Mapping[tuple[str, int], int]) -> None:

@@ -70,7 +70,7 @@ def _leave(worker: Worker) -> None:
 
 
 def _renew_and_fill(scene: Scene) -> None:
-    kafka.renew_topics(scene.kafka, scene.subject.inputs)
+    kafka.replace_topics(scene.kafka, scene.subject.inputs)
     _send_unread(scene, COUNT * 3)
 
 
