@@ -9,13 +9,14 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from shared.runtime import kafka_input, positions
-from shared.runtime.errors import FencedError
+from shared.runtime.errors import FencedError, TransientError
 from shared.runtime.group import Group
 from shared.runtime.intake import Place
 from shared.runtime.integrity import check_ids, check_ranges
 from shared.runtime.logs import logger
 from shared.runtime.records import Record
 from shared.runtime.retry import Backoff, Verdict, verdict
+from shared.runtime.topic_admin import KafkaUnreachableError
 
 log = logger(__name__)
 
@@ -152,7 +153,12 @@ class Reader:
         return proof
 
     async def _compare_ids(self, known: Mapping[str, UUID]) -> None:
-        check_ids(known, await asyncio.to_thread(self._group.admin.topic_ids, list(known)))
+        try:
+            found = await asyncio.to_thread(self._group.admin.topic_ids, list(known))
+        except KafkaUnreachableError as error:
+            # A broker that is away makes us wait, never die.
+            raise TransientError(str(error)) from error
+        check_ids(known, found)
 
     async def _advise(self) -> None:
         now = asyncio.get_running_loop().time()
