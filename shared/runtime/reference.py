@@ -1,4 +1,4 @@
-"""The reference pages of settings and metrics, written from the code: `python -m shared.runtime.reference PAGE`."""
+"""The reference pages, written from the code: `python -m shared.runtime.reference PAGE`."""
 
 import importlib
 import importlib.util
@@ -12,8 +12,10 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from shared.contracts.topics import REGISTRY
 from shared.runtime.metric_catalogue import CATALOGUE, Metric
 from shared.runtime.settings import PREFIX, RuntimeSettings
+from shared.runtime.topic_reference import message_schema, topics_reference
 
 SETTINGS_HEAD = """\
 # Settings
@@ -91,10 +93,18 @@ def main(arguments: Sequence[str]) -> int:
             sys.stdout.write(settings_reference(settings_of(settings_modules())))
         case ["metrics"]:
             sys.stdout.write(metrics_reference())
+        case ["topics"]:
+            sys.stdout.write(topics_reference())
+        case ["message", name] if schema := _schema_of(name):
+            sys.stdout.write(schema)
         case _:
-            sys.stderr.write("usage: python -m shared.runtime.reference settings | metrics\n")
+            sys.stderr.write("usage: python -m shared.runtime.reference settings | metrics | topics | message TOPIC\n")
             return 2
     return 0
+
+
+def _schema_of(name: str) -> str | None:
+    return next((message_schema(topic) for topic in REGISTRY if topic.name == name), None)
 
 
 def _is_own(kind: type[RuntimeSettings], name: str) -> bool:
