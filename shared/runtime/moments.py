@@ -9,6 +9,7 @@ def parse_time(text: str | None) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return None if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        # In UTC, the first and the last day of the calendar may have no year.
         return None
-    return None if at.tzinfo is None else at.astimezone(UTC)

@@ -2,9 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,6 +13,9 @@ T = TypeVar("T")
 
 DEEPEST = 32
 """Objects and arrays within each other at most."""
+
+LONGEST_PATH = 1_000
+"""Characters of a path that is told: what names it comes from outside."""
 
 _GREATEST_EXPONENT = 308
 _RANGE_TEXT = "Number out of range"
@@ -140,8 +142,10 @@ def _not_json(data: bytes, path: str) -> Problem:
         value = json.loads(text, parse_constant=_NotANumber, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         return Problem(Stage.PARSE, Reason.NOT_JSON, path, "JSON", f"{len(data)} bytes of something else")
-    for place in _constants(value, path):
-        return Problem(Stage.PAYLOAD, Reason.NOT_A_NUMBER, place, "a JSON number", "NaN or Infinity")
+    place = _place_of_constant(value)
+    if place is not None:
+        told = f"{path}{place}"[:LONGEST_PATH]
+        return Problem(Stage.PAYLOAD, Reason.NOT_A_NUMBER, told, "a JSON number", "NaN or Infinity")
     return Problem(Stage.PARSE, Reason.NOT_JSON, path, "JSON without lone surrogates", "a lone surrogate")
 
 
@@ -151,13 +155,26 @@ class _NotANumber(str):
     __slots__ = ()
 
 
-def _constants(value: Any, path: str) -> Iterator[str]:
-    waiting = [(value, path)]
+_Trail: TypeAlias = tuple["_Trail", str] | None
+"""How a value was reached: the trail to what holds it, and the last step. Paths written out would fill any memory."""
+
+
+def _place_of_constant(value: Any) -> str | None:
+    waiting: list[tuple[Any, _Trail]] = [(value, None)]
     while waiting:
-        item, place = waiting.pop()
+        item, trail = waiting.pop()
         if isinstance(item, _NotANumber):
-            yield place
-        elif isinstance(item, dict):
-            waiting.extend((inner, f"{place}/{escaped(name)}") for name, inner in item.items())
+            return _written(trail)
+        if isinstance(item, dict):
+            waiting.extend((inner, (trail, name)) for name, inner in item.items())
         elif isinstance(item, list):
-            waiting.extend((inner, f"{place}/{index}") for index, inner in enumerate(item))
+            waiting.extend((inner, (trail, str(index))) for index, inner in enumerate(item))
+    return None
+
+
+def _written(trail: _Trail) -> str:
+    steps: list[str] = []
+    while trail is not None:
+        trail, step = trail
+        steps.append("/" + escaped(step))
+    return "".join(reversed(steps))

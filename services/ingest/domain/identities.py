@@ -35,10 +35,16 @@ class Identities:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self.read = lru_cache(maxsize=1 << 16)(self._read)
+        self._remembered = lru_cache(maxsize=1 << 16)(self._read)
+
+    def read(self, kind: str, value: str | int | None) -> Reading:
+        """Read one identifier; a `Problem` has no path yet."""
+        # Remembering what is too long for an identifier would let anybody fill our memory.
+        if isinstance(value, str) and len(value) > LONGEST:
+            return self._read(kind, value)
+        return self._remembered(kind, value)
 
     def _read(self, kind: str, value: str | int | None) -> Reading:
-        """Read one identifier; a `Problem` has no path yet."""
         text = "" if value is None else str(value).strip()
         if not text:
             return ABSENT

@@ -13,7 +13,7 @@ from services.ingest.domain.fingerprint import derived_id
 from services.ingest.domain.identities import Identities
 from services.ingest.domain.problems import Problem, Reason, Stage
 from services.ingest.domain.shapes import cloudevents, segment
-from services.ingest.domain.shapes.items import Item
+from services.ingest.domain.shapes.items import LARGEST_BATCH, Item
 from services.ingest.domain.times import arrival
 from shared.contracts.interactions import Interaction
 
@@ -43,6 +43,11 @@ class RawRecord(Protocol):
     @property
     def timestamp(self) -> int:
         """Milliseconds since 1970."""
+        ...
+
+    @property
+    def key(self) -> bytes | None:
+        """The sender's key."""
         ...
 
     @property
@@ -87,10 +92,21 @@ def read(record: RawRecord, identities: Identities) -> Sequence[Reading]:
     source = _source(hints.source)
     if isinstance(source, Problem):
         return (Refused(source, record.value, None, UNKNOWN_SOURCE, None, received),)
-    return [
-        _judge(item, index, record, identities, source, received)
-        for index, item in enumerate(_items(record, hints, source))
-    ]
+    items = _items(record, hints, source)
+    if len(items) > 1:
+        found = _too_much_around(record, len(items))
+        if found is not None:
+            return (Refused(found, record.value, None, source, None, received),)
+    return [_judge(item, index, record, identities, source, received) for index, item in enumerate(items)]
+
+
+def _too_much_around(record: RawRecord, events: int) -> Problem | None:
+    """Refuse a batch whole when a copy of its key and headers beside each refused event would grow past all bounds."""
+    size = len(record.key or b"") + sum(len(name) + len(text or b"") for name, text in record.headers)
+    if size * events <= LARGEST_BATCH:
+        return None
+    expected = f"at most {LARGEST_BATCH} bytes with a copy of key and headers for each event"
+    return Problem(Stage.LIMITS, Reason.TOO_LARGE, "/headers", expected, f"{size} bytes, {events} events")
 
 
 def _hints(headers: Sequence[tuple[str, bytes]]) -> _Hints:

@@ -13,6 +13,7 @@ AHEAD = timedelta(minutes=5)
 """How far after its arrival an event may claim to have happened."""
 
 _LATEST_ARRIVAL_MS = 4_102_444_799_000  # the end of 2099
+_LONGEST_TIME = 64
 _TICK = timedelta(microseconds=1)
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?P<offset>[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 
@@ -23,15 +24,19 @@ def instant(milliseconds: int) -> datetime:
     return EPOCH + timedelta(milliseconds=min(max(milliseconds, 0), _LATEST_ARRIVAL_MS))
 
 
-@lru_cache(maxsize=4096)
 def arrival(header: bytes | None, appended_ms: int) -> datetime:
     """Tell when an event was received: as the gateway noted it, else when the broker appended it.
 
     A note that cannot be read, or that is later than the log itself by more than five minutes, is not believed.
     """
+    if header is None or len(header) > _LONGEST_TIME:
+        return instant(appended_ms)
+    return _noted(header, appended_ms)
+
+
+@lru_cache(maxsize=4096)
+def _noted(header: bytes, appended_ms: int) -> datetime:
     appended = instant(appended_ms)
-    if header is None:
-        return appended
     try:
         noted = msgspec.convert(header.decode(), datetime)
     except (ValueError, msgspec.ValidationError):

@@ -11,7 +11,7 @@ from services.ingest.domain.decoding import decode, decoder, encode_object
 from services.ingest.domain.draft import NOTHING, Draft, Paths
 from services.ingest.domain.problems import Problem, Reason, Stage, escaped
 from services.ingest.domain.shapes.cloudevent_attributes import Attributes, check
-from services.ingest.domain.shapes.items import Item, unreadable
+from services.ingest.domain.shapes.items import LARGEST_EVENT, MOST_EVENTS, Item, too_many, unreadable
 from services.ingest.domain.shapes.splitting import members
 from shared.contracts import catalogue
 
@@ -69,13 +69,16 @@ def read_batch(value: bytes) -> Sequence[Item]:
         mended = decode(_events, rest, Stage.ENVELOPE)
         if not texts or isinstance(mended, Problem):
             return (Item(events, value),)
-        return [read_structured(text) for text in texts]
-    return [read_structured(bytes(event)) for event in events]
+    else:
+        texts = [bytes(event) for event in events]
+    if len(texts) > MOST_EVENTS:
+        return (Item(too_many(len(texts), ""), value),)
+    return [read_structured(text) for text in texts]
 
 
 def read_binary(value: bytes | None, headers: Sequence[tuple[str, bytes]], content_type: bytes | None) -> Item:
     """Read one event whose attributes are headers and whose data is the value."""
-    found = unreadable(value or b"")
+    found = unreadable(value or b"") or _too_much_said(headers)
     if found is not None:
         return Item(found, value)
     said: dict[str, object] = {}
@@ -97,6 +100,15 @@ def read_binary(value: bytes | None, headers: Sequence[tuple[str, bytes]], conte
     body = NOTHING if not value else msgspec.Raw(value)
     reading = _draft(attributes, body, _BINARY)
     return Item(reading, value, message_id=attributes.id, source=attributes.source)
+
+
+def _too_much_said(headers: Sequence[tuple[str, bytes]]) -> Problem | None:
+    """Bound the attributes as the value is bounded: all of them go into the interaction."""
+    size = sum(len(name) + len(text or b"") for name, text in headers if name[:3].lower() == _PREFIX)
+    if size <= LARGEST_EVENT:
+        return None
+    expected = f"at most {LARGEST_EVENT} bytes of attributes"
+    return Problem(Stage.LIMITS, Reason.TOO_LARGE, "/headers", expected, f"{size} bytes")
 
 
 def _header_of(attribute: str) -> str:
@@ -145,7 +157,7 @@ def _decoded(text: bytes, header: str) -> str | Problem:
     try:
         return text.decode()
     except UnicodeDecodeError:
-        return Problem(Stage.PARSE, Reason.NOT_UTF8, f"/headers/{header}", "UTF-8", "other bytes")
+        return Problem(Stage.PARSE, Reason.NOT_UTF8, f"/headers/{escaped(header)}", "UTF-8", "other bytes")
 
 
 def _said(said: Mapping[str, object], name: str) -> str | None:

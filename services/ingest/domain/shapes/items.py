@@ -8,6 +8,9 @@ from services.ingest.domain.problems import Problem, Reason, Stage
 LARGEST_EVENT = 32 * 1024
 """Bytes of an event at most."""
 
+MOST_EVENTS = 10_000
+"""Events of a batch at most: each that is refused costs a row and a dead letter."""
+
 LARGEST_BATCH = 16 * 1024 * 1024
 """Bytes of a batch's events at most, once each of them carries what the batch says about all."""
 
@@ -24,6 +27,12 @@ class Item(msgspec.Struct, frozen=True, gc=False):
     around: bytes | None = None
     message_id: str | None = None
     source: str | None = None
+
+
+def too_many(events: int, path: str) -> Problem:
+    """Say that a batch holds more events than are taken at once."""
+    expected = f"at most {MOST_EVENTS} events a batch"
+    return Problem(Stage.LIMITS, Reason.TOO_LARGE, path, expected, f"{events} events")
 
 
 def unreadable(data: bytes, path: str = "") -> Problem | None:

@@ -8,7 +8,7 @@ import msgspec
 from services.ingest.domain.decoding import decode, decode_object, decoder, encode_object
 from services.ingest.domain.draft import NOTHING, Draft, Paths
 from services.ingest.domain.problems import Problem, Reason, Stage
-from services.ingest.domain.shapes.items import LARGEST_BATCH, LARGEST_EVENT, Item, unreadable
+from services.ingest.domain.shapes.items import LARGEST_BATCH, LARGEST_EVENT, MOST_EVENTS, Item, too_many, unreadable
 from services.ingest.domain.shapes.splitting import members
 from services.ingest.domain.times import no_offset
 from shared.contracts import catalogue
@@ -103,6 +103,8 @@ def _shared(batch: _Batch, events: int) -> _Shared | Problem:
 
 def _too_much(batch: _Batch, events: int) -> Problem | None:
     """Refuse what each event would carry a copy of, before it grows past all bounds."""
+    if events > MOST_EVENTS:
+        return too_many(events, "/batch")
     size = len(bytes(batch.context)) + len(bytes(batch.integrations))
     if size > LARGEST_EVENT or size * events > LARGEST_BATCH:
         expected = f"at most {LARGEST_EVENT} bytes, and {LARGEST_BATCH} with a copy in each event"

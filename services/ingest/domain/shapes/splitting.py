@@ -5,7 +5,8 @@ Only strings and brackets are looked at: a NaN, a lone surrogate or a thousand l
 
 import re
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{},:]', re.DOTALL)
+# A string always matches, also one that never ends: else each quote in it would be tried anew, to the end of the text.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{},:]', re.DOTALL)
 _OPENING = (b"[", b"{")
 _CLOSING = (b"]", b"}")
 
