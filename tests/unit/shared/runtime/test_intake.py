@@ -59,6 +59,13 @@ def test_a_raw_topic_may_have_gaps() -> None:
     assert intake.after == {("raw", 0): Position(10)}
 
 
+def test_a_record_that_two_polls_hold_is_read_once() -> None:
+    polled = {("raw", 0): [record(4), record(5), record(6), record(4), record(5)]}
+    intake = take_in(polled, {("raw", 0): Position(4)}, KINDS)
+    assert [one.offset for one in intake.records] == [4, 5, 6]
+    assert intake.after == {("raw", 0): Position(7)}
+
+
 def test_nothing_new_moves_nothing() -> None:
     intake = take_in({LOG: [record(0, 0)]}, {LOG: Position(1, 1, 0)}, KINDS)
     assert not intake.records
