@@ -40,7 +40,7 @@ class FuseBlownError(FatalError):
         worst = ", ".join(f"{reason}: {count}" for reason, count in sorted(reasons.items(), key=lambda r: -r[1])[:3])
         super().__init__(
             f"{dead} of the last {of} events could not be applied ({worst}); nothing of this batch was committed. "
-            "Mend the cause, or raise CRM_FUSE_RATIO if these events really are bad, and start again."
+            "Mend the cause and start again; if they really are bad, raise CRM_FUSE_MIN_EVENTS and CRM_FUSE_RUN."
         )
 
 

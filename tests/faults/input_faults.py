@@ -10,7 +10,8 @@ from tests.faults.subjects import Subject
 COUNT = 6000
 POISONED = 3000
 RESTARTS = 3
-MOST_DEAD = 1000
+MOST_DEAD = 1000 + (RESTARTS - 1) * 200
+"""What `CRM_FUSE_RUN` lets through at first, and less than `CRM_FUSE_MIN_EVENTS` at each start after that."""
 PATIENT = {"CRM_FUSE_MIN_EVENTS": "1000000", "CRM_FUSE_RUN": "1000000"}
 
 
