@@ -1,6 +1,7 @@
 """One transaction per batch: what was polled becomes state, publications and a moved position, or nothing at all."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,8 +53,7 @@ class Parts:
 class Processor:
     """Applies batches and due instants of the lanes that are held; one at a time, under `lock`.
 
-    `positions` is what PostgreSQL holds, as far as we know, in the topics of `topic_ids`; `read_until` is when the last
-    applied record of a place was written, in seconds since 1970.
+    `positions` is what PostgreSQL holds, as far as we know, in the topics of `topic_ids`.
     """
 
     def __init__(self, parts: Parts, kinds: Mapping[str, Kind], fuse: Fuse) -> None:
@@ -62,7 +62,6 @@ class Processor:
         self._fuse = fuse
         self.positions: dict[Place, Position] = {}
         self.topic_ids: dict[str, UUID] = {}
-        self.read_until: dict[Place, float] = {}
         self.lock = asyncio.Lock()
 
     def forget(self) -> None:
@@ -110,8 +109,6 @@ class Processor:
             else:
                 self._fuse = result.fuse
                 self.positions.update(intake.after)
-                for record in intake.records:
-                    self.read_until[record.topic, record.partition] = record.timestamp / 1000
                 self._parts.observer.committed(intake, result.tally, result.dead)
                 return
 
@@ -124,6 +121,8 @@ class Processor:
             await positions.move(transaction.connection, group, intake, result.tally)
             if proof is not None:
                 await proof
+            written_at = time.perf_counter()
+        self._parts.observer.ended("commit", written_at)
         return result
 
     def _account(self, intake: Intake, decoded: "_Decoded", decision: Decision[Any]) -> "_Result":

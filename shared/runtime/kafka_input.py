@@ -10,6 +10,9 @@ from shared.runtime.records import Record
 from shared.runtime.settings import RuntimeSettings
 
 FETCH_BYTES = 4 * 1024 * 1024
+PEEK_MILLISECONDS = 500
+PEEK_BYTES = 4096
+"""Enough to look at one record: Kafka sends a first batch that is larger nevertheless."""
 
 
 def new_consumer(settings: RuntimeSettings, group: str) -> AIOKafkaConsumer:
@@ -34,13 +37,13 @@ def new_consumer(settings: RuntimeSettings, group: str) -> AIOKafkaConsumer:
     )
 
 
-def new_reader(settings: RuntimeSettings) -> AIOKafkaConsumer:
+def new_reader(settings: RuntimeSettings, fetch_bytes: int = FETCH_BYTES) -> AIOKafkaConsumer:
     """Make a consumer outside any group, for looking at what is on a topic."""
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        max_partition_fetch_bytes=FETCH_BYTES,
+        max_partition_fetch_bytes=fetch_bytes,
     )
 
 
@@ -58,6 +61,26 @@ async def begins(consumer: AIOKafkaConsumer, places: Iterable[Place]) -> dict[Pl
 async def ends(consumer: AIOKafkaConsumer, places: Iterable[Place]) -> dict[Place, int]:
     """Return the offset after the last record of each place."""
     return _by_place(await consumer.end_offsets(partitions(places)))
+
+
+async def written_at(peeker: AIOKafkaConsumer, offsets: Mapping[Place, int]) -> dict[Place, float]:
+    """Return when the record at each offset was written, in seconds since 1970; it waits until there is one.
+
+    Where compaction or retention took the record, the next one counts. Nobody else may use this consumer meanwhile.
+    """
+    found: dict[Place, float] = {}
+    missing = partitions(offsets)
+    peeker.assign(missing)
+    try:
+        for tp in missing:
+            peeker.seek(tp, offsets[tp.topic, tp.partition])
+        while missing:
+            for tp, records in (await peeker.getmany(*missing, timeout_ms=PEEK_MILLISECONDS, max_records=1)).items():
+                found[tp.topic, tp.partition] = records[0].timestamp / 1000
+            missing = [tp for tp in missing if (tp.topic, tp.partition) not in found]
+    finally:
+        peeker.unsubscribe()  # or it would go on fetching
+    return found
 
 
 def partitions(places: Iterable[Place]) -> list[TopicPartition]:

@@ -25,11 +25,13 @@ _DEAD = "SELECT reason, count(*) FROM dead_letters GROUP BY reason"
 class Monitor:
     """Measures this process every ten seconds, and its positions' integrity at the interval that settings say."""
 
-    def __init__(self, group: Group, looker: AIOKafkaConsumer, reader: Reader) -> None:
+    def __init__(self, group: Group, looker: AIOKafkaConsumer, peeker: AIOKafkaConsumer, reader: Reader) -> None:
         self._group = group
         self._looker = looker
+        self._peeker = peeker
         self._reader = reader
         self._checked_at = 0.0
+        self._reasons: set[str] = set()
 
     async def run(self) -> None:
         """Measure until cancelled.
@@ -64,16 +66,18 @@ class Monitor:
         async with asyncio.timeout(DEADLINE_SECONDS):
             ends = await kafka_input.ends(self._looker, held)
         group.health.kafka_answered()
-        now, slowest = group.clock.now().timestamp(), 0.0
-        for place, position in held.items():
-            behind = max(0, ends[place] - position.next_offset)
-            read_until = group.processor.read_until.get(place)
-            seconds = max(0.0, now - read_until) if behind and read_until is not None else 0.0
-            slowest = max(slowest, seconds)
-            labels = {"topic": place[0], "partition": str(place[1])}
-            group.metrics.gauge("crm_consumer_lag_records", **labels).set(behind)
-            group.metrics.gauge("crm_consumer_lag_seconds", **labels).set(seconds)
-        group.health.lag_seen(slowest)
+        behind = {place: max(0, ends[place] - position.next_offset) for place, position in held.items()}
+        for (topic, partition), count in behind.items():
+            group.metrics.gauge("crm_consumer_lag_records", topic=topic, partition=str(partition)).set(count)
+        # Asked of the log itself: what was applied last says nothing of a log that was silent, or of a first start.
+        waiting = {place: held[place].next_offset for place, count in behind.items() if count}
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            written = await kafka_input.written_at(self._peeker, waiting) if waiting else {}
+        now = group.clock.now().timestamp()
+        seconds = {place: max(0.0, now - written.get(place, now)) for place in held}
+        for (topic, partition), age in seconds.items():
+            group.metrics.gauge("crm_consumer_lag_seconds", topic=topic, partition=str(partition)).set(age)
+        group.health.lag_seen(max(seconds.values()))
 
     async def _measure_tables(self) -> None:
         group = self._group
@@ -86,5 +90,7 @@ class Monitor:
             count, age = waiting.get(topic, (0, 0.0))
             group.metrics.gauge("crm_publications_waiting", topic=topic).set(float(count))
             group.metrics.gauge("crm_publications_oldest_seconds", topic=topic).set(float(age))
-        for reason, count in dead:
+        counts = dict.fromkeys(self._reasons, 0) | dict(dead)  # what was dealt with is told once more, as none
+        for reason, count in counts.items():
             group.metrics.gauge("crm_dead_letters_open", reason=reason).set(count)
+        self._reasons.update(counts)

@@ -35,9 +35,13 @@ class BatchObserver:
         try:
             yield
         finally:
-            took = time.perf_counter() - start
-            self.phase_seconds[name] = self.phase_seconds.get(name, 0.0) + took
-            self._metrics.histogram("crm_batch_duration_seconds", phase=name).observe(took)
+            self.ended(name, start)
+
+    def ended(self, name: str, start: float) -> None:
+        """Say that a phase that began at `start`, by `time.perf_counter`, ends now."""
+        took = time.perf_counter() - start
+        self.phase_seconds[name] = self.phase_seconds.get(name, 0.0) + took
+        self._metrics.histogram("crm_batch_duration_seconds", phase=name).observe(took)
 
     def committed(self, intake: Intake, tally: Tally, dead: Mapping[str, int]) -> None:
         """Count a committed batch; `dead` counts its dead events by reason."""

@@ -8,7 +8,7 @@ from shared.runtime.assignment import Assignment
 from shared.runtime.auditor import Auditor
 from shared.runtime.errors import FatalError, FencedError
 from shared.runtime.group import Group
-from shared.runtime.kafka_input import new_consumer, new_reader
+from shared.runtime.kafka_input import PEEK_BYTES, new_consumer, new_reader
 from shared.runtime.logs import logger
 from shared.runtime.monitor import Monitor
 from shared.runtime.publisher import Publisher
@@ -59,11 +59,13 @@ class Membership:
     async def _session(self) -> None:
         group = self._group
         consumer, looker = new_consumer(group.settings, group.name), new_reader(group.settings)
+        peeker = new_reader(group.settings, PEEK_BYTES)
         assignment = Assignment(group, consumer)
         reader = Reader(group, consumer)
         try:
             await consumer.start()
             await looker.start()
+            await peeker.start()
             consumer.subscribe(list(group.inputs), listener=assignment)
             await _first_end(
                 _failure(assignment),
@@ -71,12 +73,13 @@ class Membership:
                 _publish(group.publisher, reader),
                 Ticker(group, looker).run(),
                 Auditor(group, looker).run(),
-                Monitor(group, looker, reader).run(),
+                Monitor(group, looker, peeker, reader).run(),
             )
         finally:
             await within(LEAVE_SECONDS, "let go", assignment.close())
             await within(LEAVE_SECONDS, "leave the group", consumer.stop())
             await within(LEAVE_SECONDS, "stop looking", looker.stop())
+            await within(LEAVE_SECONDS, "stop peeking", peeker.stop())
             group.health.unsatisfied("joined", "not in the group")
 
 
