@@ -9,6 +9,15 @@ import msgspec
 from shared.contracts.identities import IdentityRef
 from shared.contracts.money import Money
 
+MOST_TRAITS = 200
+LARGEST_TRAIT = 2_048
+"""Bytes of a trait's value as JSON."""
+LONGEST_TRAIT_NAME = 100
+MOST_IDENTITIES = 100
+MOST_CONSENTS = 50
+"""Bounds that keep a record, whatever its sources say, within the 1 MiB that a Kafka message may have: a broker refuses
+a larger one for ever, and with it all that its lane has to publish."""
+
 
 class Trait(msgspec.Struct, frozen=True):
     """A trait's value with the source that said so and the event time it was said at."""

@@ -8,8 +8,9 @@ import msgspec
 
 from services.ingest.domain import money
 from services.ingest.domain.decoding import decode, decode_object, decoder, encode_object
-from services.ingest.domain.problems import Problem, Reason, Stage
+from services.ingest.domain.problems import Problem, Reason, Stage, escaped
 from shared.contracts.catalogue import UNSUBSCRIBED, Family
+from shared.contracts.customers import LARGEST_TRAIT, LONGEST_TRAIT_NAME, MOST_TRAITS
 from shared.contracts.interactions import ConsentPayload, OrderLine, OrderPayload
 from shared.contracts.money import Money
 
@@ -131,7 +132,22 @@ def _identify(_name: str, body: msgspec.Raw, path: str) -> bytes | Problem:
     for theirs, ours in _RESERVED_TRAITS.items():
         if theirs in traits:
             traits.setdefault(ours, traits.pop(theirs))
-    return encode_object({"traits": traits}, path)
+    return _too_much(traits, path) or encode_object({"traits": traits}, path)
+
+
+def _too_much(traits: Mapping[str, Any], path: str) -> Problem | None:
+    """Refuse what a customer's record has no room for."""
+    if len(traits) > MOST_TRAITS:
+        return Problem(Stage.LIMITS, Reason.TOO_LARGE, path, f"at most {MOST_TRAITS} traits", f"{len(traits)} traits")
+    for name, value in traits.items():
+        if len(name) > LONGEST_TRAIT_NAME or not name.isprintable():
+            expected = f"at most {LONGEST_TRAIT_NAME} printable characters"
+            return Problem(Stage.LIMITS, Reason.BAD_CHARACTER, f"{path}/{escaped(name)}", expected, "another name")
+        text = encode_object(value, path)
+        if isinstance(text, bytes) and len(text) > LARGEST_TRAIT:
+            expected, found = f"at most {LARGEST_TRAIT} bytes", f"{len(text)} bytes"
+            return Problem(Stage.LIMITS, Reason.TOO_LARGE, f"{path}/{escaped(name)}", expected, found)
+    return None
 
 
 def _consent(name: str, body: msgspec.Raw, path: str) -> bytes | Problem:

@@ -8,7 +8,7 @@ import msgspec
 
 from shared.contracts.catalogue import CONSENT_GIVEN, CONSENT_WITHDRAWN, ORDER_COMPLETED, UNSUBSCRIBED, Family
 from shared.contracts.codec import MalformedMessageError, decode
-from shared.contracts.customers import ConsentStatus
+from shared.contracts.customers import LARGEST_TRAIT, LONGEST_TRAIT_NAME, ConsentStatus
 from shared.contracts.interactions import ConsentPayload, IdentifyPayload
 from shared.contracts.money import Money
 
@@ -69,8 +69,7 @@ def effect_of(name: str, family: str, payload: msgspec.Raw) -> Effect | None:
         if name == ORDER_COMPLETED:
             return _order(payload)
         if family == Family.IDENTIFY:
-            traits = decode(IdentifyPayload, payload).traits
-            return TraitsSaid(tuple((trait, bytes(value)) for trait, value in traits.items()))
+            return _traits(payload)
         if name == UNSUBSCRIBED:
             return UNSUBSCRIBE
         if name == CONSENT_GIVEN:
@@ -81,6 +80,15 @@ def effect_of(name: str, family: str, payload: msgspec.Raw) -> Effect | None:
         text, _, path = str(error).partition(" - at `$")
         raise UnreadablePayloadError(f"$.payload{path.rstrip('`')}", text) from error
     return None
+
+
+def _traits(payload: msgspec.Raw) -> TraitsSaid:
+    said = tuple((name, bytes(value)) for name, value in decode(IdentifyPayload, payload).traits.items())
+    for name, value in said:
+        if len(name) > LONGEST_TRAIT_NAME or len(value) > LARGEST_TRAIT:
+            expected = f"names of at most {LONGEST_TRAIT_NAME} characters and values of at most {LARGEST_TRAIT} bytes"
+            raise UnreadablePayloadError("$.payload.traits", expected)
+    return TraitsSaid(said)
 
 
 def _order(payload: msgspec.Raw) -> OrderCompleted:

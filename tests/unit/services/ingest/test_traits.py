@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from services.ingest.domain.payloads import payload_of
+from services.ingest.domain.problems import Problem
 from shared.contracts.catalogue import IDENTIFY, Family
+from shared.contracts.customers import LARGEST_TRAIT, LONGEST_TRAIT_NAME, MOST_TRAITS
 
 
 def traits(said: dict[str, Any]) -> Any:
@@ -33,3 +35,18 @@ def test_a_reserved_trait_can_be_unset_in_either_spelling() -> None:
 
 def test_traits_of_the_senders_own_stay_as_they_are() -> None:
     assert traits({"favouriteColour": "red", "Firstname": "x"}) == {"favouriteColour": "red", "Firstname": "x"}
+
+
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [
+        ({f"t{number}": 1 for number in range(MOST_TRAITS + 1)}, "/traits"),
+        ({"x" * (LONGEST_TRAIT_NAME + 1): 1}, "/traits/" + "x" * 100),
+        ({"a\nb": 1}, "/traits/a\ufffdb"),
+        ({"x": {"y": "z" * LARGEST_TRAIT}}, "/traits/x"),
+    ],
+)
+def test_traits_that_no_record_has_room_for_are_refused(said: dict[str, Any], path: str) -> None:
+    found = payload_of(Family.IDENTIFY, IDENTIFY, msgspec.Raw(msgspec.json.encode(said)), "/traits", None)
+    assert isinstance(found, Problem)
+    assert (found.stage.value, found.path) == ("limits", path)
