@@ -9,14 +9,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from shared.runtime import kafka_input, positions
-from shared.runtime.errors import FencedError, TransientError
+from shared.runtime.errors import FencedError
 from shared.runtime.group import Group
 from shared.runtime.intake import Place
 from shared.runtime.integrity import check_ids, check_ranges
 from shared.runtime.logs import logger
 from shared.runtime.records import Record
 from shared.runtime.retry import Backoff, Verdict, verdict
-from shared.runtime.topic_admin import KafkaUnreachableError
 
 log = logger(__name__)
 
@@ -153,12 +152,7 @@ class Reader:
         return proof
 
     async def _compare_ids(self, known: Mapping[str, UUID]) -> None:
-        try:
-            found = await asyncio.to_thread(self._group.admin.topic_ids, list(known))
-        except KafkaUnreachableError as error:
-            # A broker that is away makes us wait, never die.
-            raise TransientError(str(error)) from error
-        check_ids(known, found)
+        check_ids(known, await asyncio.to_thread(self._group.admin.topic_ids, list(known)))
 
     async def _advise(self) -> None:
         now = asyncio.get_running_loop().time()
