@@ -17,7 +17,7 @@ from services.engagement.domain.templates import TemplateError
 from shared.contracts.outreach import MessageState
 from shared.runtime.console import database, emit, fail, records, table
 
-app = typer.Typer(help="Campaigns, and every message sent or not sent.", no_args_is_help=True)
+app = typer.Typer(help="Campaigns, and every message sent or not sent.", no_args_is_help=True, add_completion=False)
 messages = typer.Typer(help="The ledger of messages.", no_args_is_help=True)
 campaigns = typer.Typer(help="Campaign files.", no_args_is_help=True)
 app.add_typer(messages, name="messages")

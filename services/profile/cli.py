@@ -16,7 +16,9 @@ from shared.contracts.customers import CustomerRecord
 from shared.contracts.interactions import Activity
 from shared.runtime.console import database, emit, fail, table
 
-app = typer.Typer(help="Customers: the record of one, and everything it was made of.", no_args_is_help=True)
+app = typer.Typer(
+    help="Customers: the record of one, and everything it was made of.", no_args_is_help=True, add_completion=False
+)
 
 _WANTED = re.compile(r"[0-9a-fA-F]{32}|[^:]+:.+", re.DOTALL)
 _MOST = 100_000

@@ -18,7 +18,9 @@ from services.segmenter.reading import is_customer_id
 from shared.runtime.clock import SystemClock
 from shared.runtime.console import database, emit, fail, records, table
 
-app = typer.Typer(help="Segments: check definitions, see who is in, and why.", no_args_is_help=True)
+app = typer.Typer(
+    help="Segments: check definitions, see who is in, and why.", no_args_is_help=True, add_completion=False
+)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 SegmentArgument = Annotated[str, typer.Argument(metavar="SEGMENT", help="The segment's name, as `list` shows it.")]

@@ -13,7 +13,7 @@ from shared.cli.progress import progress
 from shared.cli.report import COLUMNS, look, rows
 from shared.contracts.topics import REGISTRY
 from shared.local import roots
-from shared.local.external import DATABASE_VARIABLE, KAFKA_VARIABLE
+from shared.local.external import DATABASE_VARIABLE, KAFKA_VARIABLE, place
 from shared.local.platform import DEFAULT_LANES, MAILBOX, SERVICES, Platform
 from shared.runtime.console import emit, fail, table
 
@@ -84,6 +84,7 @@ def migrate(
             f"or set {KAFKA_VARIABLE} and {DATABASE_VARIABLE}.",
             1,
         )
+    place(addresses.database_url)  # a wrong one is told in words that do not show it
     with progress() as notify:
         notify("Migrating schemas …")
         services = migrate_all(addresses.database_url)

@@ -17,7 +17,7 @@ from shared.local.errors import LocalStackError
 from shared.local.stack import STACK_VARIABLE
 from shared.runtime.errors import RapportError
 
-app = typer.Typer(help="Replay 69,659 real orders through all of Rapport and check every total.")
+app = typer.Typer(help="Replay 69,659 real orders through all of Rapport and check every total.", add_completion=False)
 
 EXAMPLES = """Examples:
 

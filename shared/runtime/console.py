@@ -70,7 +70,7 @@ def database(service: str) -> Iterator[psycopg.Connection]:
         ) as connection:
             yield connection
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = " ".join(str(error).split())
         fail(f"PostgreSQL cannot be used: {reason}\nStart it with `rapport up`, or set CRM_DATABASE_URL.", 1)
     except psycopg.errors.UndefinedTable:
         fail(f"The tables of {service} are missing. Run `rapport migrate`.", 1)

@@ -62,6 +62,15 @@ def test_every_verb_has_help_with_an_example(capsys: pytest.CaptureFixture[str],
     assert f"rapport {verb}" in out
 
 
+@pytest.mark.parametrize("command", ["demo", "engagement", "ingest", "kpi", "profile", "segments"])
+def test_no_command_offers_a_completion_that_knows_only_itself(
+    capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    code, out, _ = run(capsys, command, "--help")
+    assert code == 0
+    assert "completion" not in out
+
+
 def test_the_verbs_that_are_dispatched_are_the_verbs_that_exist() -> None:
     assert [verb.__name__ for verb, _ in VERBS] == list(cli.VERBS)
 
@@ -165,3 +174,14 @@ def test_lanes_that_are_no_number_are_refused_in_words(
     with pytest.raises(typer.Exit):
         read_lanes()
     assert "CRM_LANES: expected a number" in capsys.readouterr().err
+
+
+def test_a_database_url_that_is_none_is_told_and_not_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRM_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("CRM_DATABASE_URL", "canary-password")
+    code, out, err = run(capsys, "migrate")
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: CRM_DATABASE_URL is not an address of PostgreSQL")
+    assert "canary" not in err
