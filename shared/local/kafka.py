@@ -54,6 +54,7 @@ class EmbeddedKafka(EmbeddedServer):
         self._classpath = ":".join(map(str, jars))
         shutil.rmtree(self.folder / "tmp", ignore_errors=True)  # native libraries that a killed broker left
         (self.folder / "tmp").mkdir(parents=True)
+        self.folder.chmod(0o700)  # what customers did is on these disks, and other users of this machine are not asked
         write_whole(self.folder / "log4j2.properties", LOGGING)
         self._configure(ports, self.data)
         if not (self.data / "meta.properties").exists():

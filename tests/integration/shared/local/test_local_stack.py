@@ -162,6 +162,7 @@ def test_secrets_are_their_owners_only_and_a_wrong_password_is_refused(local: St
     secret = local.root / "secrets" / "postgres-password"
     assert secret.stat().st_mode & 0o777 == 0o600
     assert secret.parent.stat().st_mode & 0o777 == 0o700
+    assert (local.root / "kafka").stat().st_mode & 0o777 == 0o700  # what customers did
     url = addresses(local).database_url
     with pytest.raises(WrongPasswordError, match=r"Correct CRM_DATABASE_URL"):
         ExternalPostgres(url.replace(secret.read_text(), "wrong")).start()
