@@ -21,6 +21,7 @@ log = logger(__name__)
 
 POLL_SECONDS = 0.5
 ADVISE_SECONDS = 5.0
+ROOM_SECONDS = 10.0
 
 
 class Reader:
@@ -49,7 +50,7 @@ class Reader:
             group.metrics.gauge("crm_consumer_last_poll_timestamp_seconds").set(group.clock.now().timestamp())
             if polled:
                 group.failpoints.hit("after_poll")
-                await group.publisher.room()
+                await self._room()
                 await self._apply(polled)
             await self._advise()
 
@@ -89,11 +90,11 @@ class Reader:
                     self._backoff.succeeded()
                     return
             await group.publisher.take_over()
-            await asyncio.sleep(self._backoff.pause())
+            await self._pause()
         except Exception as error:
             _raise_unless_passing(error)
             log.warning("Positions cannot be loaded yet", action="recover.retry", exc_info=error)
-            await asyncio.sleep(self._backoff.pause())
+            await self._pause()
             await self.recover()
 
     async def recover(self) -> None:
@@ -111,7 +112,22 @@ class Reader:
             except Exception as error:
                 _raise_unless_passing(error)
                 log.warning("Positions cannot be loaded yet", action="recover.retry", exc_info=error)
-                await asyncio.sleep(self._backoff.pause())
+                await self._pause()
+            else:
+                return
+
+    async def _pause(self) -> None:
+        # Who waits for Kafka or PostgreSQL is alive: a restart would not bring them back.
+        self._group.health.moved()
+        await asyncio.sleep(self._backoff.pause())
+
+    async def _room(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(ROOM_SECONDS):
+                    await self._group.publisher.room()
+            except TimeoutError:
+                self._group.health.moved()  # as above
             else:
                 return
 

@@ -43,6 +43,7 @@ class Membership:
         loop = asyncio.get_running_loop()
         while True:
             begun_at = loop.time()
+            self._group.health.moved()  # a broker that is away makes us unready, never dead
             try:
                 await self._session()
             except FencedError:

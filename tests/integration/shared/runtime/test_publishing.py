@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
@@ -14,6 +15,7 @@ from shared.runtime.errors import FencedError, TopicRecreatedError
 from shared.runtime.group import Group
 from shared.runtime.health import Health
 from shared.runtime.metrics import Metrics
+from shared.runtime.reading import Reader
 from shared.runtime.records import PlainRecord
 from shared.runtime.settings import RuntimeSettings
 from shared.runtime.topic_admin import TopicAdmin
@@ -131,6 +133,19 @@ async def test_nothing_is_applied_of_a_batch_whose_topic_is_another_one(one: Wor
         await one.processor.process({(CLICKS.name, 0): [click(0, "a", "eva")]}, proof())
     assert await one.rows("SELECT * FROM clicks") == []
     assert await one.rows("SELECT next_offset FROM positions") == [(0,)]
+
+
+async def test_who_waits_for_the_database_is_alive(counting_database: str) -> None:
+    now = [0.0]
+    health = Health(clock=lambda: now[0])
+    async with worker("one", counting_database) as one:
+        one.failing.errors["after_fence"] = ConnectionError("away")
+        now[0] = 1000.0
+        assert not health.liveness().ok
+        reader = Reader(replace(group_of(one), health=health), cast("AIOKafkaConsumer", None))
+        await reader.recover()
+    assert one.failing.errors == {}
+    assert health.liveness().ok
 
 
 def group_of(one: Worker) -> Group:
