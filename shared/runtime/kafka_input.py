@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
+from shared.runtime.header_names import take_any_header_name
 from shared.runtime.intake import Place
 from shared.runtime.records import Record
 from shared.runtime.settings import RuntimeSettings
@@ -20,6 +21,7 @@ def new_consumer(settings: RuntimeSettings, group: str) -> AIOKafkaConsumer:
 
     The range assignor gives co-numbered partitions of all topics to one member, which is what a lane needs.
     """
+    take_any_header_name()
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         group_id=group,
@@ -39,6 +41,7 @@ def new_consumer(settings: RuntimeSettings, group: str) -> AIOKafkaConsumer:
 
 def new_reader(settings: RuntimeSettings, fetch_bytes: int = FETCH_BYTES) -> AIOKafkaConsumer:
     """Make a consumer outside any group, for looking at what is on a topic."""
+    take_any_header_name()
     return AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap_servers,
         enable_auto_commit=False,
