@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from services.ingest.adapters.postgres_quarantine import PostgresQuarantine
+from services.ingest.adapters.postgres_quarantine import COUNT_BY_REASON, PostgresQuarantine
 from services.ingest.domain.identities import Identities
 from services.ingest.handlers import IngestHandler
 from services.ingest.settings import IngestSettings
@@ -21,6 +21,7 @@ def service(settings: IngestSettings) -> Service:
         handler=lambda _runtime: IngestHandler(identities, settings.lanes, PostgresQuarantine()),
         stage="ingest",
         dead_letters=DeadLetterPolicy.HANDLER_KEEPS,
+        open_dead_letters=COUNT_BY_REASON,
     )
 
 

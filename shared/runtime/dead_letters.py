@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import LiteralString
 
 import msgspec
 from psycopg import AsyncConnection
@@ -10,6 +11,7 @@ from psycopg import AsyncConnection
 from shared.runtime.handler import Conflict, Dead
 from shared.runtime.records import Poison, Record
 
+OPEN_DEAD_LETTERS: LiteralString = "SELECT reason, count(*) FROM dead_letters GROUP BY reason"
 _KEEP = """
     INSERT INTO dead_letters (input_group, topic, lane, record_offset, event_index, kind, reason, path, expected, found,
         key, value, headers, record_at)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import LiteralString
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -9,6 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 from shared.contracts.topics import Kind
 from shared.runtime.batch import Processor
 from shared.runtime.clock import Clock
+from shared.runtime.dead_letters import OPEN_DEAD_LETTERS
 from shared.runtime.failpoints import Failpoints
 from shared.runtime.handler import Outlet
 from shared.runtime.health import Health
@@ -40,3 +42,4 @@ class Group:
     failpoints: Failpoints
     metrics: Metrics
     health: Health
+    open_dead_letters: LiteralString = OPEN_DEAD_LETTERS

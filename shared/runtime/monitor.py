@@ -19,7 +19,6 @@ _WAITING = """
     SELECT topic, sum(cardinality(keys)), extract(epoch FROM clock_timestamp() - min(committed_at))
     FROM publications WHERE lane = ANY(%s) GROUP BY topic
 """
-_DEAD = "SELECT reason, count(*) FROM dead_letters GROUP BY reason"
 
 
 class Monitor:
@@ -84,7 +83,7 @@ class Monitor:
         async with group.pool.connection() as connection:
             cursor = await connection.execute(_WAITING, (sorted(group.claims.lanes),))
             waiting = {topic: (count, age) for topic, count, age in await cursor.fetchall()}
-            cursor = await connection.execute(_DEAD)
+            cursor = await connection.execute(group.open_dead_letters)
             dead = await cursor.fetchall()
         for topic in group.outputs:
             count, age = waiting.get(topic, (0, 0.0))

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar
+from typing import Any, LiteralString, NoReturn, TypeVar
 
 import mode
 from psycopg import AsyncConnection
@@ -16,6 +16,7 @@ from shared.contracts.topics import Topic
 from shared.runtime.batch import DeadLetterPolicy, Parts, Processor
 from shared.runtime.clock import Clock, SystemClock
 from shared.runtime.database import new_pool
+from shared.runtime.dead_letters import OPEN_DEAD_LETTERS
 from shared.runtime.failpoints import Failpoints, failpoints_for
 from shared.runtime.fuse import Fuse, Limits
 from shared.runtime.group import Group
@@ -66,7 +67,8 @@ class Service:
     """What makes a service: its topics and its handler; an outlet if it has publications.
 
     `stage` names the freshness that its commits are measured by; `session` are PostgreSQL settings for its connections;
-    `background` builds services of its own, which start after the consumer and stop before it.
+    `background` builds services of its own, which start after the consumer and stop before it; `open_dead_letters` asks
+    for reason and count of those that nobody has dealt with, where the handler keeps them.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Service:
     stage: str | None = None
     session: Mapping[str, str] = field(default_factory=dict)
     dead_letters: DeadLetterPolicy = DeadLetterPolicy.RUNTIME_KEEPS
+    open_dead_letters: LiteralString = OPEN_DEAD_LETTERS
     gauges: Sequence[Metric] = ()
 
 
@@ -129,6 +132,7 @@ def compose(service: Service, settings: RuntimeSettings) -> ServiceApp:
         failpoints=failpoints,
         metrics=metrics,
         health=health,
+        open_dead_letters=service.open_dead_letters,
     )
     background = service.background(runtime)
     services = [Connections(pool, producing), Consumer(Membership(group), settings), *background]

@@ -1,7 +1,7 @@
 """The quarantine as a table: written set-wise, read newest first."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 import msgspec
 from psycopg import AsyncConnection, Connection
@@ -16,6 +16,7 @@ _KEEP = """
     SELECT * FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT ON CONSTRAINT quarantine_once DO NOTHING
 """
+COUNT_BY_REASON: LiteralString = "SELECT reason, count(*) FROM quarantine GROUP BY reason"
 LIST_COLUMNS = ("id", "quarantined_at", "source", "stage", "reason", "path", "expected", "found")
 _LIST = f"""
     SELECT {", ".join(LIST_COLUMNS)} FROM quarantine
