@@ -6,18 +6,19 @@ from datetime import date
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 
-from services.profile.adapters.partitions import statement
+from services.profile.adapters.partitions import partition, statement
 from services.profile.adapters.timeline_rows import COLUMNS, SIGNATURE, TRAILER, TimelineRows
 from services.profile.domain.state import dump, load
 from services.profile.ports import Change, Entry, Stored
 from shared.runtime.arrays import byteas, int8s, texts, uuids
-from shared.runtime.errors import StaleStateError
+from shared.runtime.errors import PoisonError, StaleStateError
 from shared.runtime.failpoints import Failpoints
 
 # Ids come as bytes: psycopg would make a UUID object of each, at ten times the cost.
 _CUSTOMERS = "SELECT uuid_send(id), version, doc FROM identities WHERE id = ANY(%s)"
 _KNOWN = "SELECT uuid_send(key), uuid_send(payload_hash) FROM {} WHERE key = ANY(%s)"
 _MAKE_MONTHS = "SELECT make_timeline_months(%s)"
+_MISSING = "SELECT name FROM unnest(%s::text[]) AS n (name) WHERE to_regclass(name) IS NULL"
 _UPDATE = """
     UPDATE identities i SET version = n.version, doc = n.doc
     FROM unnest(%s, %s, %s, %s) AS n (id, before, version, doc)
@@ -28,6 +29,16 @@ _INSERT = """
     ON CONFLICT (id) DO NOTHING
 """
 _COPY = f"COPY timeline ({', '.join(COLUMNS)}) FROM STDIN WITH (FORMAT binary)"
+
+MOST_NEW_MONTHS = 100
+"""Months made in one transaction: each takes ten of PostgreSQL's locks, of which a default server has 6,400 in all."""
+
+
+class TooManyMonthsError(PoisonError):
+    """A batch reaches into too many months that are not there yet; no event does, so halves of it go through."""
+
+    def __init__(self, months: int) -> None:
+        super().__init__(f"a batch with events of {months} new months is taken in parts of {MOST_NEW_MONTHS} at most")
 
 
 class PostgresCustomers:
@@ -45,8 +56,16 @@ class PostgresCustomers:
         return {key.hex(): Stored(version, load(doc)) for key, version, doc in await cursor.fetchall()}
 
     async def hashes(self, connection: AsyncConnection, keys: Mapping[date, Sequence[bytes]]) -> Mapping[bytes, bytes]:
-        """Tell which keys the timeline has, asking each month's partition for its own."""
+        """Tell which keys the timeline has, asking each month's partition for its own.
+
+        Raises:
+            TooManyMonthsError: more months would have to be made than one transaction can.
+        """
         new = sorted(keys.keys() - self._made)
+        if len(new) > MOST_NEW_MONTHS:
+            new = await self._missing(connection, new)
+        if len(new) > MOST_NEW_MONTHS:
+            raise TooManyMonthsError(len(new))
         if new:
             await connection.execute(_MAKE_MONTHS, (new,))
             self._made.update(new)
@@ -56,6 +75,12 @@ class PostgresCustomers:
             await cursor.execute(statement(_KNOWN, month), (uuids(some),))
             known.update(await cursor.fetchall())
         return known
+
+    async def _missing(self, connection: AsyncConnection, months: Sequence[date]) -> list[date]:
+        cursor = await connection.execute(_MISSING, ([partition(month) for month in months],))
+        names = {name for (name,) in await cursor.fetchall()}
+        self._made.update(month for month in months if partition(month) not in names)
+        return [month for month in months if partition(month) in names]
 
     async def write(self, connection: AsyncConnection, changes: Sequence[Change], entries: Sequence[Entry]) -> None:
         """Write customers, then timeline rows.
