@@ -141,15 +141,15 @@ def _items(record: RawRecord, hints: _Hints, source: str) -> Sequence[Item]:
 def _judge(
     item: Item, index: int, record: RawRecord, identities: Identities, source: str, received: datetime
 ) -> Reading:
-    problem, sender = item.reading, item.source or source
-    if isinstance(problem, Draft):
-        draft = problem
+    found, sender = item.reading, item.source or source
+    if isinstance(found, Draft):
+        draft = found
         place = (record.topic, record.partition, record.offset, record.timestamp, index)
         accepted = accept(draft, identities, received, draft.message_id or derived_id(*place))
         if isinstance(accepted, Interaction):
             return accepted
-        problem = accepted
-    return Refused(problem, item.original, item.around, _storable(sender), _known_id(item), received)
+        found = accepted
+    return Refused(found, item.original, item.around, _storable(sender), _known_id(item), received)
 
 
 def _source(header: bytes | None) -> str | Problem:

@@ -42,13 +42,13 @@ def read_structured(value: bytes) -> Item:
     found = unreadable(value)
     if found is not None:
         return Item(found, value)
-    members = decode(_members, value, Stage.ENVELOPE)
-    if isinstance(members, Problem):
-        return Item(members, value)
-    data = members.pop("data", None)
-    encoded = members.pop("data_base64", None)
+    event = decode(_members, value, Stage.ENVELOPE)
+    if isinstance(event, Problem):
+        return Item(event, value)
+    data = event.pop("data", None)
+    encoded = event.pop("data_base64", None)
     said: dict[str, object] = {}
-    for name, text in members.items():
+    for name, text in event.items():
         attribute = decode(_anything, text, Stage.ENVELOPE, "/" + escaped(name))
         if isinstance(attribute, Problem):
             return Item(attribute, value)
