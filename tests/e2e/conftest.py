@@ -12,9 +12,9 @@ from tests.e2e.rapport import Rapport
 CONFIG = Path(__file__).parent / "config"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def rapport(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rapport]:
-    """Start two servers, five services and a mail server, with the configuration that lies here."""
+    """Start two servers, five services and a mail server; gone before the next folder's tests need the processor."""
     folder = tmp_path_factory.mktemp("rapport")
     with temporary_stack(folder / "servers") as servers:
         addresses = servers.addresses()
