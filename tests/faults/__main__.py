@@ -11,10 +11,10 @@ from types import FrameType
 from rich.console import Console
 
 from shared.local.temporary import temporary_stack
+from tests.faults.arena import Arena
 from tests.faults.matrix import matrix
 from tests.faults.play import play
 from tests.faults.report import Report
-from tests.faults.scene import Arena
 
 
 def main() -> int:
@@ -22,7 +22,7 @@ def main() -> int:
     rows = [
         row
         for row in matrix()
-        if options.only in row.name and (options.service is None or row.subject.service == options.service)
+        if options.only in row.name and (options.service is None or row.subject.stage.service == options.service)
     ]
     console = Console(stderr=False)
     if options.list:

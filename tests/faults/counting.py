@@ -3,15 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
-from shared.contracts.topics import Topic
-from shared.runtime.schema_revision import History
 from tests.counting.app import HISTORY
 from tests.counting.topics import CLICKS, COUNTED, COUNTS
 from tests.faults.apart import apart
 from tests.faults.kafka import LANES
 from tests.faults.sent import Record
-from tests.faults.subjects import Connection
+from tests.faults.subjects import Shape, Stage
+from tests.faults.world import Connection, World
 
 PEOPLE = 400
 CLOCK_EVERY = 250
@@ -20,12 +20,13 @@ CLOCK_EVERY = 250
 class Counting:
     """Who clicks lies in one lane: `p17` in lane 17 mod 4, `clock:1.02` in lane 2."""
 
-    service = "counting"
-    module = ("tests.counting",)
-    history: History = HISTORY
-    environment: Mapping[str, str] = {}
-    inputs: Sequence[Topic] = (CLICKS,)
-    outputs: Sequence[Topic] = (COUNTS, COUNTED)
+    stage = Stage("counting", "tests.counting", HISTORY, (CLICKS,), (COUNTS, COUNTED))
+    stages: Sequence[Stage] = (stage,)
+
+    shape = Shape()
+
+    def running(self) -> AbstractContextManager[Mapping[str, str]]:
+        return nullcontext({})
 
     def record(self, number: int) -> Record:
         lane = number % LANES
@@ -38,11 +39,15 @@ class Counting:
     def poison(self, number: int) -> Record:
         return Record(CLICKS.name, number % LANES, b"x", f"no click {number}".encode(), f"x{number}", "", poison=True)
 
-    def idle(self, connection: Connection) -> bool:
-        return connection.execute("SELECT 1 FROM due LIMIT 1").fetchone() is None
+    def idle(self, world: World) -> bool:
+        with world.connect("counting") as connection:
+            return connection.execute("SELECT 1 FROM due LIMIT 1").fetchone() is None
 
-    def differences(self, bootstrap: str, connection: Connection, sent: Sequence[Record]) -> list[str]:
-        del bootstrap  # the tables tell it all
+    def differences(self, world: World, sent: Sequence[Record]) -> list[str]:
+        with world.connect("counting") as connection:
+            return self._differences(connection, sent)
+
+    def _differences(self, connection: Connection, sent: Sequence[Record]) -> list[str]:
         wanted = {record.id: record.who for record in sent if not record.poison}
         clicks = [row[0] for row in connection.execute("SELECT id FROM clicks WHERE id NOT LIKE 'tick-%'").fetchall()]
         found = apart("clicks", Counter(wanted.keys()), Counter(clicks))

@@ -4,26 +4,15 @@ import random
 import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from tests.faults.awaiting import until
 from tests.faults.sent import Ledger, Record
-from tests.faults.subjects import Subject
+from tests.faults.subjects import Shape, Subject
 
 TICK_SECONDS = 0.02
 FLUSH_SECONDS = 90.0
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a feed looks like: records a second, shares of repeats and of poison, and how far records are shuffled."""
-
-    rate: int = 1200
-    repeats: float = 0.01
-    poison: float = 0.002
-    shuffled: int = 0
 
 
 class Feed:

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-from tests.faults.feed import Shape
 from tests.faults.rows import Outcome, Row, outcome
 from tests.faults.scene import Scene
-from tests.faults.subjects import Subject
+from tests.faults.subjects import Shape, Subject
 
 COUNT = 6000
 POISONED = 3000
@@ -68,7 +67,7 @@ def _read(scene: Scene, shape: Shape, fired: str) -> Outcome:
 
 
 def _dead(scene: Scene) -> int:
-    with scene.connect() as connection:
+    with scene.world.connect(scene.subject.stage.service) as connection:
         row = connection.execute("SELECT count(*) FROM dead_letters").fetchone()
         assert row is not None
         return int(row[0])

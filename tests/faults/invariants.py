@@ -1,14 +1,15 @@
 """The invariants of the runtime itself, whatever the service: positions, streams, publications, topics (I1, I4, I5)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shared.contracts.topics import Kind, Topic
 from shared.runtime.topic_admin import topic_ids
 from tests.faults import kafka
 from tests.faults.kafka import OnTopic
 from tests.faults.sent import Record
-from tests.faults.subjects import Connection, Subject
+from tests.faults.subjects import Stage, Subject
+from tests.faults.world import Connection, World
 
 _POSITIONS = """
     SELECT topic, lane, topic_id, next_offset, records_read, events_read, applied + duplicate + conflict + dead + erased
@@ -16,48 +17,62 @@ _POSITIONS = """
 """
 
 
-def differences(bootstrap: str, connection: Connection, subject: Subject, sent: Sequence[Record]) -> list[str]:
-    """Name every invariant that does not hold."""
-    found = [*_positions(bootstrap, connection, subject, sent), *_streams(connection)]
-    for topic in subject.outputs:
-        records = kafka.read_all(bootstrap, topic.name)
-        if topic.kind is Kind.SEQUENCED_LOG:
-            found += _log(connection, topic, records)
-        elif topic.kind is Kind.STATE:
-            found += _state(connection, subject, topic, records)
+def differences(world: World, subject: Subject, sent: Sequence[Record]) -> list[str]:
+    """Name every invariant that does not hold, in any stage."""
+    found = _sent(world.kafka, sent)
+    for stage in subject.stages:
+        with world.connect(stage.service) as connection:
+            found += [*_positions(world.kafka, connection, stage), *_streams(connection)]
+            if len(subject.stages) == 1:
+                found += _accounts(connection, sent)
+            for topic in stage.outputs:
+                records = kafka.read_all(world.kafka, topic.name)
+                if topic.kind is Kind.SEQUENCED_LOG:
+                    found += _log(connection, topic, records)
+                elif topic.kind is Kind.STATE:
+                    found += _state(subject.versions(connection, topic.name), topic, records)
     return found
 
 
-def at_end(bootstrap: str, connection: Connection, subject: Subject) -> bool:
+def at_end(world: World, stage: Stage) -> bool:
     """Tell whether everything was read and everything that came of it published."""
-    reached = {
-        (topic, lane): offset
-        for topic, lane, offset in connection.execute("SELECT topic, lane, next_offset FROM positions")
-    }
-    ends = kafka.ends(bootstrap, [topic.name for topic in subject.inputs])
-    waiting = connection.execute("SELECT 1 FROM publications LIMIT 1").fetchone()
-    return reached == ends and waiting is None
+    with world.connect(stage.service) as connection:
+        reached = {
+            (topic, lane): offset
+            for topic, lane, offset in connection.execute("SELECT topic, lane, next_offset FROM positions")
+        }
+        waiting = connection.execute("SELECT 1 FROM publications LIMIT 1").fetchone()
+    return waiting is None and reached == kafka.ends(world.kafka, [topic.name for topic in stage.inputs])
 
 
-def _positions(bootstrap: str, connection: Connection, subject: Subject, sent: Sequence[Record]) -> list[str]:
-    found = []
-    names = [topic.name for topic in subject.inputs]
-    ids, ends = topic_ids(bootstrap, names), kafka.ends(bootstrap, names)
+def _sent(bootstrap: str, sent: Sequence[Record]) -> list[str]:
+    """What the sender was told is acknowledged is what lies on the topics."""
     by_place = Counter((record.topic, record.lane) for record in sent)
+    ends = kafka.ends(bootstrap, sorted({topic for topic, _ in by_place}))
+    return [
+        f"{topic}[{lane}]: {by_place[topic, lane]} records sent, {end} on the topic"
+        for (topic, lane), end in ends.items()
+        if end != by_place[topic, lane]
+    ]
+
+
+def _positions(bootstrap: str, connection: Connection, stage: Stage) -> list[str]:
+    found = []
+    names = [topic.name for topic in stage.inputs]
+    ids, ends = topic_ids(bootstrap, names), kafka.ends(bootstrap, names)
     rows = connection.execute(_POSITIONS).fetchall()
     for topic, lane, topic_id, offset, records, events, accounted in rows:
-        where = f"position of {topic}[{lane}]"
+        where = f"{stage.service}'s position of {topic}[{lane}]"
         if topic_id != ids[topic]:
             found.append(f"{where}: expected topic {ids[topic]}, found {topic_id}")
         if offset != ends[topic, lane]:
             found.append(f"{where}: expected the log's end {ends[topic, lane]}, found {offset}")
         if events != accounted:
             found.append(f"{where}: {events} events read, {accounted} accounted for")
-        if records != by_place[topic, lane]:
-            found.append(f"{where}: {by_place[topic, lane]} records sent, {records} read")
-    found += _accounts(connection, sent)
+        if records != ends[topic, lane]:
+            found.append(f"{where}: {ends[topic, lane]} records on the topic, {records} read")
     missing = set(ends) - {(topic, lane) for topic, lane, *_ in rows}
-    return found + [f"no position of {topic}[{lane}]" for topic, lane in sorted(missing)]
+    return found + [f"{stage.service} has no position of {topic}[{lane}]" for topic, lane in sorted(missing)]
 
 
 def _accounts(connection: Connection, sent: Sequence[Record]) -> list[str]:
@@ -104,10 +119,9 @@ def _log(connection: Connection, topic: Topic, records: Sequence[OnTopic]) -> li
     return found[:10]
 
 
-def _state(connection: Connection, subject: Subject, topic: Topic, records: Sequence[OnTopic]) -> list[str]:
+def _state(table: Mapping[bytes, int], topic: Topic, records: Sequence[OnTopic]) -> list[str]:
     """The greatest version of each key, and the last one on the topic, are the table's; one content per version."""
     found = []
-    table = subject.versions(connection, topic.name)
     last: dict[bytes, int] = {}
     greatest: Counter[bytes] = Counter()
     contents: dict[tuple[bytes, int], bytes | None] = {}

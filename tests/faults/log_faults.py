@@ -31,17 +31,17 @@ def pass_by_retention(scene: Scene) -> Outcome:
     """Delete records that nobody has read yet."""
     _leave(_read_some(scene))
     _send_unread(scene)
-    names = [topic.name for topic in scene.subject.inputs]
+    names = [topic.name for topic in scene.subject.stage.inputs]
     # The last tenth stays, so that there is something to go on with, had the position been reset.
-    upto = {place: end - max(1, end // 10) for place, end in kafka.ends(scene.kafka, names).items() if end}
-    kafka.delete_records(scene.kafka, upto)
+    upto = {place: end - max(1, end // 10) for place, end in kafka.ends(scene.world.kafka, names).items() if end}
+    kafka.delete_records(scene.world.kafka, upto)
     return _stopped(scene, scene.worker("next"), ("RetentionPassedError",), "retention passed the position")
 
 
 def pass_the_end(scene: Scene) -> Outcome:
     """Stand past the end, as with a broker restored from an older copy: the records that come next are other ones."""
     _leave(_read_some(scene))
-    with scene.connect() as connection:
+    with scene.world.connect(scene.subject.stage.service) as connection:
         connection.execute("UPDATE positions SET next_offset = next_offset + 100")
     return _stopped(scene, scene.worker("next"), ("LogTruncatedError",), "positions 100 past the logs' ends")
 
@@ -72,7 +72,7 @@ def _leave(worker: Worker) -> None:
 
 
 def _renew_and_fill(scene: Scene) -> None:
-    kafka.replace_topics(scene.kafka, scene.subject.inputs)
+    kafka.replace_topics(scene.world.kafka, scene.subject.stage.inputs)
     _send_unread(scene, COUNT * 3)
 
 

@@ -46,9 +46,9 @@ def visit(scene: Scene, times: int) -> int:
     async def come_and_go() -> None:
         for _ in range(times):
             guest = AIOKafkaConsumer(
-                *[topic.name for topic in scene.subject.inputs],
-                bootstrap_servers=scene.kafka,
-                group_id=f"crm-{scene.subject.service}",
+                *[topic.name for topic in scene.subject.stage.inputs],
+                bootstrap_servers=scene.world.kafka,
+                group_id=f"crm-{scene.subject.stage.service}",
                 enable_auto_commit=False,
                 auto_offset_reset="latest",
                 partition_assignment_strategy=(RangePartitionAssignor,),

@@ -5,9 +5,9 @@ import time
 import traceback
 from contextlib import suppress
 
+from tests.faults.arena import Arena
 from tests.faults.report import Played
 from tests.faults.rows import Outcome, Row, what_fired
-from tests.faults.scene import Arena
 
 
 def play(arena: Arena, row: Row) -> Played:

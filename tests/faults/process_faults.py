@@ -10,7 +10,6 @@ from tests.faults.scene import Scene
 from tests.faults.subjects import Subject
 
 STOP_SECONDS = 10
-AFTERWARDS = 1000
 SLOT = "slot-1"
 
 
@@ -23,12 +22,13 @@ def kill_at(point: Point) -> Callable[[Scene], Outcome]:
     """Kill -9 at a point; a successor with the same static id goes on."""
 
     def play(scene: Scene) -> Outcome:
+        scene.start_others()
         feed = scene.feed().start()
         victim = scene.worker("victim", f"{point}=kill@{passage_of(point)}", CRM_INSTANCE_ID=SLOT)
         code = victim.wait_end()
         successor = scene.worker("successor", CRM_INSTANCE_ID=SLOT)
         successor.wait_claimed()
-        feed.wait_more(AFTERWARDS)
+        feed.wait_more(scene.subject.shape.rate)
         feed.stop()
         wrong = [] if code == -9 else [f"the victim ended with {code}"]
         return outcome(scene, what_fired(scene), more=wrong)
@@ -40,6 +40,7 @@ def stop_at(point: Point) -> Callable[[Scene], Outcome]:
     """SIGSTOP at a point for longer than the session, then SIGCONT: another owner has the lanes by then."""
 
     def play(scene: Scene) -> Outcome:
+        scene.start_others()
         heir = scene.worker("heir")
         heir.wait_claimed()
         feed = scene.feed().start()
@@ -53,11 +54,17 @@ def stop_at(point: Point) -> Callable[[Scene], Outcome]:
         zombie.wait_awake(STOP_SECONDS + 5)
         until(scene.fences, "the fence acts", 20)
         zombie.wait_claimed(claims)
-        feed.wait_more(AFTERWARDS)
+        feed.wait_more(scene.subject.shape.rate)
         feed.stop()
         return outcome(scene, what_fired(scene))
 
     return play
+
+
+def two_rows(subject: Subject) -> Iterator[Row]:
+    """Give one kill and one stop."""
+    yield Row(subject, "kill before_commit", kill_at("before_commit"))
+    yield Row(subject, "stop after_fence", stop_at("after_fence"))
 
 
 def rows(subject: Subject) -> Iterator[Row]:

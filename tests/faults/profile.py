@@ -4,17 +4,19 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 from shared.contracts.identities import IdentityKind, identity_id
 from shared.contracts.partitioning import lane_of
-from shared.contracts.topics import ACTIVITIES, CUSTOMERS, INTERACTIONS, Topic
-from shared.runtime.schema_revision import History, history_of
+from shared.contracts.topics import ACTIVITIES, CUSTOMERS, INTERACTIONS
 from tests.faults import customers
 from tests.faults.apart import apart
 from tests.faults.kafka import LANES, read_all
 from tests.faults.sent import Record
-from tests.faults.subjects import Connection
+from tests.faults.stages import PROFILE
+from tests.faults.subjects import Shape, Stage
+from tests.faults.world import Connection, World
 
 PEOPLE = 160
 START = datetime(2026, 1, 20, tzinfo=UTC)
@@ -28,15 +30,13 @@ SECRET = b"a secret of the fault matrix"
 class Profile:
     """Every 30th record lies in a lane that is not its customer's, so that two workers write one customer."""
 
-    service = "profile"
-    module = ("services.profile",)
-    environment: Mapping[str, str] = {}
-    inputs: Sequence[Topic] = (INTERACTIONS,)
-    outputs: Sequence[Topic] = (CUSTOMERS, ACTIVITIES)
+    stage = PROFILE
+    stages: Sequence[Stage] = (PROFILE,)
 
-    @property
-    def history(self) -> History:
-        return history_of("profile")
+    shape = Shape()
+
+    def running(self) -> AbstractContextManager[Mapping[str, str]]:
+        return nullcontext({})
 
     def record(self, number: int) -> Record:
         value = f"user-{number * 7919 % PEOPLE}"
@@ -67,10 +67,15 @@ class Profile:
         value = f"no interaction {number}".encode()
         return Record(INTERACTIONS.name, number % LANES, b"x", value, f"x{number}", "", HEADERS, poison=True)
 
-    def idle(self, connection: Connection) -> bool:
-        return connection.execute("SELECT 1 FROM due LIMIT 1").fetchone() is None
+    def idle(self, world: World) -> bool:
+        del world
+        return True
 
-    def differences(self, bootstrap: str, connection: Connection, sent: Sequence[Record]) -> list[str]:
+    def differences(self, world: World, sent: Sequence[Record]) -> list[str]:
+        with world.connect("profile") as connection:
+            return self._differences(world.kafka, connection, sent)
+
+    def _differences(self, bootstrap: str, connection: Connection, sent: Sequence[Record]) -> list[str]:
         unique = {record.id: record for record in sent if not record.poison}
         timeline = [row[0] for row in connection.execute("SELECT message_id FROM timeline").fetchall()]
         found = apart("timeline", Counter(unique.keys()), Counter(timeline))
@@ -90,8 +95,12 @@ class Profile:
 
     def versions(self, connection: Connection, topic: str) -> Mapping[bytes, int]:
         assert topic == CUSTOMERS.name
-        rows = connection.execute("SELECT replace(id::text, '-', ''), version FROM identities WHERE root IS NULL")
-        return {who.encode(): version for who, version in rows.fetchall()}
+        return versions_of_customers(connection)
+
+
+def versions_of_customers(connection: Connection) -> Mapping[bytes, int]:
+    rows = connection.execute("SELECT replace(id::text, '-', ''), version FROM identities WHERE root IS NULL")
+    return {who.encode(): version for who, version in rows.fetchall()}
 
 
 def _said(number: int) -> tuple[str, str, dict[str, object]]:

@@ -45,7 +45,7 @@ class Report:
         outcome = played.outcome
         if self._as_json:
             line = {
-                "service": played.row.subject.service,
+                "service": played.row.subject.stage.service,
                 "fault": played.row.fault,
                 "ok": played.ok,
                 "seconds": round(played.seconds, 1),

@@ -39,7 +39,7 @@ class Row:
     @property
     def name(self) -> str:
         """Return the name that `--only` looks in."""
-        return f"{self.subject.service} {self.fault}"
+        return f"{self.subject.stage.service} {self.fault}"
 
 
 def outcome(scene: Scene, fired: str, *, more: list[str] | None = None) -> Outcome:

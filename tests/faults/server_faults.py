@@ -19,7 +19,7 @@ MOST_CUTS = 12
 
 def kill_broker(scene: Scene) -> Outcome:
     """Kill -9 the broker under a feed, and start it again on its port: nobody ends, everything goes on."""
-    stack = scene.arena.stack
+    stack = scene.stack
     assert stack is not None
     worker = scene.worker("worker")
     worker.wait_claimed()
@@ -35,7 +35,7 @@ def kill_broker(scene: Scene) -> Outcome:
 
 def restart_database(scene: Scene) -> Outcome:
     """Stop PostgreSQL as in a crash and start it again, under a feed and with two workers."""
-    stack = scene.arena.stack
+    stack = scene.stack
     assert stack is not None
     workers = [scene.worker("first"), scene.worker("second")]
     for worker in workers:
@@ -53,9 +53,9 @@ def restart_database(scene: Scene) -> Outcome:
 
 def cut_commits(scene: Scene) -> Outcome:
     """Cut the connection around every n-th COMMIT: half of them committed, half of them not, none of them answered."""
-    address = conninfo_to_dict(scene.database_url)
+    address = conninfo_to_dict(scene.world.database_url)
     with closing(Proxy((str(address["host"]), int(str(address["port"]))), EVERY_NTH_COMMIT, MOST_CUTS)) as proxy:
-        through = scene.database_url.replace(f":{address['port']}/", f":{proxy.port}/")
+        through = scene.world.database_url.replace(f":{address['port']}/", f":{proxy.port}/")
         worker = scene.worker("worker", CRM_DATABASE_URL=through)
         feed = scene.feed().start()
         worker.wait_claimed()

@@ -1,48 +1,57 @@
 """A subject: a service as the matrix sees it, with what it is fed and what must come of it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
-
-import psycopg
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
 
 from shared.contracts.topics import Topic
 from shared.runtime.schema_revision import History
 from tests.faults.sent import Record
+from tests.faults.world import Connection, World
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One service on the way of an event; `service` names it in failpoints, its schema and its group."""
+
+    service: str
+    module: str
+    history: History
+    inputs: tuple[Topic, ...]
+    outputs: tuple[Topic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a feed looks like: records a second, shares of repeats and of poison, and how far records are shuffled."""
+
+    rate: int = 1200
+    repeats: float = 0.01
+    poison: float = 0.002
+    shuffled: int = 0
 
 
 class Subject(Protocol):
-    """One service under test."""
+    """One service under test, and the stages that must run for it, itself included, in the order of the flow."""
 
     @property
-    def service(self) -> str:
-        """Return the name in its failpoints, its schema and its group."""
+    def stage(self) -> Stage:
+        """Return the service that is broken."""
         ...
 
     @property
-    def module(self) -> Sequence[str]:
-        """Return what `python -m` takes to start it."""
+    def stages(self) -> Sequence[Stage]:
+        """Return every service that runs."""
         ...
 
     @property
-    def history(self) -> History:
-        """Return its migrations."""
+    def shape(self) -> Shape:
+        """Return what its feed looks like, unless a row says otherwise."""
         ...
 
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """Return settings that it needs besides addresses."""
-        ...
-
-    @property
-    def inputs(self) -> Sequence[Topic]:
-        """Return the topics that it reads."""
-        ...
-
-    @property
-    def outputs(self) -> Sequence[Topic]:
-        """Return the topics that it writes."""
+    def running(self) -> AbstractContextManager[Mapping[str, str]]:
+        """Start what the services need besides the two servers, and give the settings that they need."""
         ...
 
     def record(self, number: int) -> Record:
@@ -53,12 +62,12 @@ class Subject(Protocol):
         """Make a record that can't be read."""
         ...
 
-    def idle(self, connection: Connection) -> bool:
-        """Tell whether the service has nothing left to do but what comes."""
+    def idle(self, world: World) -> bool:
+        """Tell whether the services have nothing left to do but what comes."""
         ...
 
-    def differences(self, bootstrap: str, connection: Connection, sent: Sequence[Record]) -> list[str]:
-        """Compare the service's own tables with the oracle's answer to what was sent."""
+    def differences(self, world: World, sent: Sequence[Record]) -> list[str]:
+        """Compare the services' own tables and topics with the oracle's answer to what was sent."""
         ...
 
     def versions(self, connection: Connection, topic: str) -> Mapping[bytes, int]:

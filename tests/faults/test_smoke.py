@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from shared.local.stack import StackAddresses
+from tests.faults.arena import Arena
 from tests.faults.matrix import matrix
 from tests.faults.play import play
 from tests.faults.rows import Row
-from tests.faults.scene import Arena
 
 SMOKE = (
     "counting kill before_commit",

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,11 @@ class Worker:
     _lines: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def start(cls, name: str, module: Sequence[str], environment: Mapping[str, str], log: Path) -> "Worker":
+    def start(cls, name: str, module: str, environment: Mapping[str, str], log: Path) -> "Worker":
         """Start `python -m …` with nothing of our environment but the path."""
         with log.open("ab") as sink:
             process = subprocess.Popen(
-                [sys.executable, "-m", *module],
+                [sys.executable, "-m", module],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
