@@ -12,6 +12,9 @@ from shared.contracts.segments import SegmentChange, SegmentMembership
 
 DAY_MS = 86_400_000
 
+LARGEST_MESSAGE_BYTES = 4 * 1024 * 1024
+"""What a topic of ours takes at most in one batch; a customer's record is bounded well below it."""
+
 
 class Kind(StrEnum):
     """What a consumer may rely on."""
@@ -55,6 +58,7 @@ class Topic:
             }
         else:
             settings = {"cleanup.policy": "delete", "retention.ms": str(self.retention_days * DAY_MS)}
+        settings["max.message.bytes"] = str(LARGEST_MESSAGE_BYTES)
         if self.kind is Kind.RAW:
             settings["message.timestamp.type"] = "LogAppendTime"
         return settings | dict(self.extra)

@@ -17,7 +17,7 @@ from shared.runtime.dead_letters import DeadLetter
 from shared.runtime.errors import StaleStateError
 from shared.runtime.failpoints import Failpoints
 from shared.runtime.fuse import Fuse
-from shared.runtime.handler import Conflict, Dead, Decision, Handler, Outcome
+from shared.runtime.handler import APPLIED, Conflict, Dead, Decision, Handler, Outcome
 from shared.runtime.intake import Intake, Place, Position, take_in
 from shared.runtime.observe import BatchObserver
 from shared.runtime.positions import Tally
@@ -35,6 +35,8 @@ class DeadLetterPolicy(Enum):
 
     RUNTIME_KEEPS = "runtime"
     HANDLER_KEEPS = "handler"
+    """What the handler refuses does not count towards the fuse: whoever may write to the topic could stop us with it.
+    What it fails on does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ class Processor:
                 letters.append(DeadLetter(record, received.index, outcome))
         outcomes.extend(decision.outcomes)
         dead = Counter(outcome.poison.reason for outcome in outcomes if isinstance(outcome, Dead))
-        return _Result(tally, letters, dead, self._fuse.after(outcomes))
+        judged = outcomes if keep_dead else [*(letter.outcome for letter in decoded.letters), *_passed(decision)]
+        return _Result(tally, letters, dead, self._fuse.after(judged))
 
     async def fire(self, lanes: Mapping[int, datetime], limit: int) -> Sequence[DueInstant]:
         """Apply the instants that fell due, `lanes` telling up to which time each; the caller holds `lock`."""
@@ -205,6 +208,10 @@ def _decode(handler: Handler[Any, Any, Any, Any], intake: Intake, gave_up: Poiso
             else:
                 events.append(Received(record, index, event))
     return _Decoded(events, letters)
+
+
+def _passed(decision: Decision[Any]) -> list[Outcome]:
+    return [APPLIED] * len(decision.outcomes)
 
 
 def _halves(polled: Mapping[Place, Sequence[Record]], intake: Intake) -> list[dict[Place, list[Record]]]:

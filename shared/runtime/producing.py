@@ -8,19 +8,20 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata
 
 from shared.contracts.envelope import Headers
+from shared.contracts.topics import LARGEST_MESSAGE_BYTES
 from shared.runtime.errors import FatalError
 from shared.runtime.handler import DirectMessage, Message
 from shared.runtime.settings import RuntimeSettings
 
 BATCH_BYTES = 256 * 1024
-REQUEST_BYTES = 8 * 1024 * 1024
+ENVELOPE_BYTES = 64 * 1024
 
 
 class MessageTooLargeError(FatalError):
     """A message does not fit into a request; the broker would refuse it for ever."""
 
     def __init__(self, topic: str, size: int) -> None:
-        super().__init__(f"a message of {size} bytes for {topic} is over the limit of {REQUEST_BYTES} bytes")
+        super().__init__(f"a message of {size} bytes for {topic} is over the limit of {LARGEST_MESSAGE_BYTES} bytes")
 
 
 class Producing:
@@ -41,7 +42,7 @@ class Producing:
             acks="all",
             enable_idempotence=True,
             max_batch_size=BATCH_BYTES,
-            max_request_size=REQUEST_BYTES,
+            max_request_size=LARGEST_MESSAGE_BYTES,
             metadata_max_age_ms=int(self._settings.metadata_max_age_seconds * 1000),
         )
         await self._producer.start()
@@ -77,7 +78,7 @@ class Producing:
                     continue
             # Larger than a batch of ours: it travels alone.
             size = len(message.value or b"")
-            if size > REQUEST_BYTES:
+            if size > LARGEST_MESSAGE_BYTES - ENVELOPE_BYTES:
                 raise MessageTooLargeError(topic, size)
             future = await producer.send(topic, message.value, message.key, partition=lane, headers=headers)
             sent.append((future, 1))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 import psycopg
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from shared.runtime.errors import FatalError, PoisonError, TransientError
 
@@ -22,7 +22,7 @@ class Verdict(Enum):
 
 
 _RETRY = (TransientError, psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError, KafkaError, OSError)
-_STOP = (FatalError, psycopg.ProgrammingError, psycopg.NotSupportedError, MemoryError)
+_STOP = (MessageSizeTooLargeError, FatalError, psycopg.ProgrammingError, psycopg.NotSupportedError, MemoryError)
 
 
 def verdict(error: BaseException) -> Verdict:

@@ -19,7 +19,7 @@ from shared.runtime.clock import FixedClock
 from shared.runtime.database import new_pool
 from shared.runtime.failpoints import Point
 from shared.runtime.fuse import Fuse, Limits
-from shared.runtime.handler import Message
+from shared.runtime.handler import Dead, Decision, Message
 from shared.runtime.health import Health
 from shared.runtime.intake import Position
 from shared.runtime.lanes import Claims
@@ -28,10 +28,10 @@ from shared.runtime.observe import BatchObserver
 from shared.runtime.positions import Stored
 from shared.runtime.producing import Producing
 from shared.runtime.publisher import Publisher
-from shared.runtime.records import PlainRecord, Record
+from shared.runtime.records import DueInstant, PlainRecord, Poison, Received, Record
 from shared.runtime.settings import RuntimeSettings
 from shared.runtime.transaction import Transactions
-from tests.counting.handler import CountingHandler, CountingOutlet
+from tests.counting.handler import Click, CountingHandler, CountingOutlet, Rows, State
 from tests.counting.topics import CLICKS, COUNTED, COUNTS
 
 GROUP = "crm-counting"
@@ -131,20 +131,39 @@ def nonsense(offset: int, lane: int = 0) -> PlainRecord:
     return PlainRecord(topic=CLICKS.name, partition=lane, offset=offset, key=b"x", value=b"not json")
 
 
+class Refusing(CountingHandler):
+    """Refuses every click in `decide`, as ingest refuses what is wrong."""
+
+    def decide(
+        self,
+        events: Sequence[Received[Click]],
+        due: Sequence[DueInstant],  # noqa: ARG002 - the interface's
+        state: State,  # noqa: ARG002 - the interface's
+        now: datetime,  # noqa: ARG002 - the interface's
+    ) -> Decision[Rows]:
+        return Decision(Rows({}, {}, []), [Dead(Poison("refused"))] * len(events))
+
+
 @asynccontextmanager
-async def worker(name: str, database_url: str, limits: Limits | None = None) -> AsyncIterator[Worker]:
+async def worker(
+    name: str,
+    database_url: str,
+    limits: Limits | None = None,
+    kind: type[CountingHandler] = CountingHandler,
+    policy: DeadLetterPolicy = DeadLetterPolicy.RUNTIME_KEEPS,
+) -> AsyncIterator[Worker]:
     """Make a worker on a migrated database; it holds nothing until it claims."""
     settings = RuntimeSettings.model_validate({"kafka_bootstrap_servers": "localhost:1", "database_url": database_url})
     pool = new_pool("counting", settings, {})
     claims, failing, clock = Claims(GROUP), FailingAt(), FixedClock(NOW)
     transactions = Transactions(pool, claims, failing)
     journal = Journal(settings)
-    handler = CountingHandler(failing)
+    handler = kind(failing)
     outputs = {COUNTS.name: COUNTS.kind, COUNTED.name: COUNTED.kind}
     publisher = Publisher(transactions, pool, CountingOutlet(), journal, outputs, failing)
     transactions.hand_over = publisher.hand_over
     observer = BatchObserver(Metrics("counting"), Health(), clock, None)
-    parts = Parts(handler, transactions, journal, clock, failing, observer, DeadLetterPolicy.RUNTIME_KEEPS)
+    parts = Parts(handler, transactions, journal, clock, failing, observer, policy)
     processor = Processor(parts, {CLICKS.name: Kind.RAW}, Fuse(limits or Limits()))
     await pool.open()
     try:

@@ -7,11 +7,12 @@ import pytest
 from psycopg import AsyncConnection
 
 from shared.contracts.topics import Kind
+from shared.runtime.batch import DeadLetterPolicy
 from shared.runtime.errors import FencedError, FuseBlownError, OffsetGapError, PositionMovedError
 from shared.runtime.fuse import Limits
 from shared.runtime.handler import Publication
 from shared.runtime.intake import Position, take_in
-from tests.counting.hand_driven import NOW, click, nonsense, worker
+from tests.counting.hand_driven import NOW, Refusing, click, nonsense, worker
 from tests.counting.handler import counted
 from tests.counting.topics import COUNTED
 
@@ -182,6 +183,15 @@ async def test_the_fuse_stops_before_a_bad_deploy_empties_the_topic(counting_dat
             await one.process(*[nonsense(30 + number) for number in range(60)])
         assert await one.rows("SELECT * FROM dead_letters") == []
         assert await one.rows("SELECT next_offset FROM positions") == [(30,)]
+
+
+async def test_what_a_handler_keeps_itself_cannot_blow_the_fuse(counting_database: str) -> None:
+    limits, keeps = Limits(ratio=0.5, min_events=20, run=100), DeadLetterPolicy.HANDLER_KEEPS
+    async with worker("one", counting_database, limits, Refusing, keeps) as one:
+        await one.claim()
+        await one.process(*[click(offset, f"id-{offset}", "eva") for offset in range(200)])
+        assert await one.rows("SELECT next_offset, dead FROM positions") == [(200, 200)]
+        assert await one.rows("SELECT * FROM dead_letters") == []
 
 
 async def test_records_of_a_place_without_a_position_are_left_to_be_read_again(counting_database: str) -> None:
