@@ -19,7 +19,11 @@ from shared.local.processes import ProcessIdentity
 from tests.architecture.repository import ROOT
 
 PARTS = ["kafka", "postgres", "ingest", "profile", "segmenter", "engagement", "metrics", "mailbox"]
-RAPPORT = (sys.executable, "-c", "from shared.cli.main import main; main()")
+MAIN = "from shared.cli.main import main; main()"
+RAPPORT = (sys.executable, "-c", MAIN)
+# A shell starts what it puts in the background deaf to Ctrl-C, and a test run may well be that.
+HEAR = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+INTERRUPTIBLE = (sys.executable, "-c", HEAR + MAIN)
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -50,7 +54,7 @@ class Checkout:
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*RAPPORT, *arguments],
+            [*INTERRUPTIBLE, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
