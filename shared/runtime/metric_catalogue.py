@@ -200,12 +200,6 @@ _OUTPUT = (
     Metric("crm_build_info", MetricKind.GAUGE, "1, with the version that runs.", (Label("version"),)),
 )
 _SERVICES = (
-    Metric(
-        "crm_ingest_events_total",
-        MetricKind.COUNTER,
-        "Raw events by what became of them.",
-        (Label("source"), Label("outcome", ("accepted", "quarantined", "throttled", "unavailable"))),
-    ),
     Metric("crm_segment_members", MetricKind.GAUGE, "Customers in a segment now.", (_SEGMENT,)),
     Metric(
         "crm_segment_changes_total",

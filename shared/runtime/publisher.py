@@ -14,6 +14,7 @@ from shared.runtime.arrays import int4s, int8s, texts
 from shared.runtime.failpoints import Failpoints
 from shared.runtime.handler import Message, Outlet
 from shared.runtime.intake import Place
+from shared.runtime.observe import BatchObserver
 from shared.runtime.outbox import Outbox
 from shared.runtime.producing import Producing
 from shared.runtime.streams import Committed
@@ -60,6 +61,7 @@ class Publisher:
         producing: Producing,
         kinds: Mapping[str, Kind],
         failpoints: Failpoints,
+        observer: BatchObserver,
     ) -> None:
         self._transactions = transactions
         self._pool = pool
@@ -67,6 +69,7 @@ class Publisher:
         self._producing = producing
         self._kinds = kinds
         self._failpoints = failpoints
+        self._observer = observer
         self._outboxes: dict[Place, Outbox] = {}
         self.incarnation = 1
         self._wake = asyncio.Event()
@@ -159,6 +162,11 @@ class Publisher:
                 stretches[place] = (first, messages)
         if not stretches:
             return False
+        with self._observer.phase("publish"):
+            await self._publish(stretches)
+        return True
+
+    async def _publish(self, stretches: Mapping[Place, tuple[int, Sequence[Message]]]) -> None:
         self._failpoints.hit("before_publish")
         offsets = await asyncio.gather(
             *(
@@ -170,7 +178,6 @@ class Publisher:
         for place, taken in zip(stretches, offsets, strict=True):
             self._note_offsets(place, taken)
         await self._settle({place: first + len(messages) for place, (first, messages) in stretches.items()})
-        return True
 
     def _final(self, topic: str, first: int, messages: Sequence[Message]) -> Iterable[tuple[Message, Headers]]:
         incarnation = ("ce_incarnation", str(self.incarnation).encode())

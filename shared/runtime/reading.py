@@ -1,6 +1,7 @@
 """The batch consumer: poll, wait a little for more, apply; after a passing fault, start from PostgreSQL again."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from uuid import UUID
@@ -45,10 +46,13 @@ class Reader:
         """
         group = self._group
         while True:
+            began_at = time.perf_counter()
             polled = await self._poll()
             group.health.moved()
             group.metrics.gauge("crm_consumer_last_poll_timestamp_seconds").set(group.clock.now().timestamp())
             if polled:
+                took = time.perf_counter() - began_at
+                group.metrics.histogram("crm_batch_duration_seconds", phase="poll").observe(took)
                 group.failpoints.hit("after_poll")
                 await self._room()
                 await self._apply(polled)

@@ -110,9 +110,9 @@ def compose(service: Service, settings: RuntimeSettings) -> ServiceApp:
     handler, outlet = service.handler(runtime), service.outlet(runtime)
     inputs = {topic.name: topic.kind for topic in service.inputs}
     outputs = {topic.name: topic.kind for topic in service.outputs}
-    publisher = Publisher(transactions, pool, outlet, producing, outputs, failpoints)
-    transactions.hand_over = publisher.hand_over
     observer = BatchObserver(metrics, health, clock, service.stage)
+    publisher = Publisher(transactions, pool, outlet, producing, outputs, failpoints, observer)
+    transactions.hand_over = publisher.hand_over
     limits = Limits(settings.fuse_ratio, settings.fuse_min_events, settings.fuse_run)
     parts = Parts(handler, transactions, producing, clock, failpoints, observer, service.dead_letters)
     group = Group(

@@ -82,6 +82,7 @@ class Worker:
     failing: FailingAt
     clock: FixedClock
     handler: CountingHandler
+    metrics: Metrics
     offsets: dict[int, int] = field(default_factory=dict)
 
     async def claim(self, lanes: Iterable[int] = (0,)) -> None:
@@ -160,13 +161,14 @@ async def worker(
     journal = Journal(settings)
     handler = kind(failing)
     outputs = {COUNTS.name: COUNTS.kind, COUNTED.name: COUNTED.kind}
-    publisher = Publisher(transactions, pool, CountingOutlet(), journal, outputs, failing)
+    metrics = Metrics("counting")
+    observer = BatchObserver(metrics, Health(), clock, None)
+    publisher = Publisher(transactions, pool, CountingOutlet(), journal, outputs, failing, observer)
     transactions.hand_over = publisher.hand_over
-    observer = BatchObserver(Metrics("counting"), Health(), clock, None)
     parts = Parts(handler, transactions, journal, clock, failing, observer, policy)
     processor = Processor(parts, {CLICKS.name: Kind.RAW}, Fuse(limits or Limits()))
     await pool.open()
     try:
-        yield Worker(name, pool, claims, transactions, processor, publisher, journal, failing, clock, handler)
+        yield Worker(name, pool, claims, transactions, processor, publisher, journal, failing, clock, handler, metrics)
     finally:
         await pool.close()

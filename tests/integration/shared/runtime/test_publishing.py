@@ -14,7 +14,6 @@ from shared.runtime.auditor import Auditor
 from shared.runtime.errors import FencedError, TopicRecreatedError
 from shared.runtime.group import Group
 from shared.runtime.health import Health
-from shared.runtime.metrics import Metrics
 from shared.runtime.reading import Reader
 from shared.runtime.records import PlainRecord
 from shared.runtime.settings import RuntimeSettings
@@ -166,6 +165,6 @@ def group_of(one: Worker) -> Group:
         admin=TopicAdmin("localhost:1"),
         clock=one.clock,
         failpoints=one.failing,
-        metrics=Metrics("counting"),
+        metrics=one.metrics,
         health=Health(),
     )
