@@ -87,6 +87,8 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka p
         for (topic, lane), position in found.items():
             self._consumer.seek(TopicPartition(topic, lane), position.next_offset)
         self._consumer.resume(*kafka_input.partitions(places))
+        # Said before the first batch too: nobody is warned about a metric that is absent.
+        group.metrics.gauge("crm_consumer_last_commit_timestamp_seconds").set(group.clock.now().timestamp())
         group.health.satisfied("claims")
         log.info("Took lanes over", action="lanes.claimed", lanes=sorted(lanes))
 

@@ -32,6 +32,9 @@ class Membership:
 
     def __init__(self, group: Group) -> None:
         self._group = group
+        # Shown from the start: the rate of a counter that appears at 1 is 0.
+        for counter in ("crm_consumer_fenced_total", "crm_consumer_rebalances_total"):
+            group.metrics.counter(counter).inc(0)
 
     async def run(self) -> None:
         """Work until cancelled.
