@@ -21,16 +21,20 @@ class Gauges:
     def show(self, totals: Totals, lanes: frozenset[int], now: datetime) -> None:
         """Show what was counted on the lanes held."""
         standing: Counter[tuple[str, str]] = Counter()
+        since: dict[tuple[str, str], datetime] = {}
         skipped: dict[int, Counter[str]] = {lane: Counter() for lane in lanes}
-        for (lane, channel, state, rule), count in totals.messages.items():
+        for (lane, channel, state, rule), found in totals.messages.items():
             if state == MessageState.SKIPPED:
-                skipped[lane][rule] += count
+                skipped[lane][rule] += found.count
             else:
-                standing[channel, state] += count
+                standing[channel, state] += found.count
+                since[channel, state] = min(since.get((channel, state), found.since), found.since)
         for channel in {"email", *(channel for channel, _ in standing)}:
             for state in _GAUGED:
-                self._metrics.gauge("crm_outreach_messages", channel=channel, state=state.value).set(
-                    standing[channel, state.value]
+                labels = {"channel": channel, "state": state.value}
+                self._metrics.gauge("crm_outreach_messages", **labels).set(standing[channel, state])
+                self._metrics.gauge("crm_outreach_state_oldest_seconds", **labels).set(
+                    _seconds(since.get((channel, state)), now)
                 )
         for lane, rules in skipped.items():
             before = self._skipped.get(lane)
@@ -39,5 +43,8 @@ class Gauges:
                 self._metrics.counter("crm_outreach_skipped_total", reason=rule).inc(max(new, 0))
         self._skipped = dict(skipped)
         self._metrics.gauge("crm_outreach_triggers_parked").set(totals.parked)
-        age = 0.0 if totals.parked_since is None else (now - totals.parked_since).total_seconds()
-        self._metrics.gauge("crm_outreach_triggers_parked_oldest_seconds").set(max(age, 0.0))
+        self._metrics.gauge("crm_outreach_triggers_parked_oldest_seconds").set(_seconds(totals.parked_since, now))
+
+
+def _seconds(since: datetime | None, now: datetime) -> float:
+    return 0.0 if since is None else max((now - since).total_seconds(), 0.0)

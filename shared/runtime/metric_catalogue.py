@@ -90,6 +90,13 @@ _REASON = Label("reason")
 _SEGMENT = Label("segment")
 _OUTCOME = Label("outcome", ("applied", "duplicate", "conflict", "dead", "erased"))
 _PHASE = Label("phase", ("poll", "decide", "load", "save", "commit", "publish"))
+_MESSAGE = (
+    Label("channel", ("email", "sms", "push", "webhook", "chat", "task")),
+    Label(
+        "state",
+        ("planned", "claimed", "sending", "accepted", "delivered", "bounced", "failed", "retry_wait", "unknown"),
+    ),
+)
 _STAGE = Label("stage", ("ingest", "profile", "segment", "outreach", "kpi"))
 
 _CONSUMER = (
@@ -122,7 +129,7 @@ _CONSUMER = (
     Metric(
         "crm_consumer_last_commit_timestamp_seconds",
         MetricKind.GAUGE,
-        "When a batch was last committed to PostgreSQL, in Unix time.",
+        "When a batch was last committed to PostgreSQL, or lanes were claimed, in Unix time.",
         (_SERVICE,),
         "seconds",
     ),
@@ -211,27 +218,13 @@ _SERVICES = (
             Label("cause", ("event", "clock", "record", "definition", "merge")),
         ),
     ),
+    Metric("crm_outreach_messages", MetricKind.GAUGE, "Messages of the ledger by state.", _MESSAGE),
     Metric(
-        "crm_outreach_messages",
+        "crm_outreach_state_oldest_seconds",
         MetricKind.GAUGE,
-        "Messages of the ledger by state.",
-        (
-            Label("channel", ("email", "sms", "push", "webhook", "chat", "task")),
-            Label(
-                "state",
-                (
-                    "planned",
-                    "claimed",
-                    "sending",
-                    "accepted",
-                    "delivered",
-                    "bounced",
-                    "failed",
-                    "retry_wait",
-                    "unknown",
-                ),
-            ),
-        ),
+        "How long the message that stands longest in a state has stood there, 0 when there is none.",
+        _MESSAGE,
+        "seconds",
     ),
     Metric(
         "crm_outreach_triggers_parked",

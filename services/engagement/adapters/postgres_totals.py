@@ -10,17 +10,25 @@ from psycopg_pool import AsyncConnectionPool
 from shared.runtime.arrays import int4s
 
 _MESSAGES = """
-    SELECT lane, channel, state, CASE WHEN state = 'skipped' THEN rule ELSE '' END AS rule, count(*)
+    SELECT lane, channel, state, CASE WHEN state = 'skipped' THEN rule ELSE '' END AS rule, count(*), min(changed_at)
     FROM messages WHERE lane = ANY(%s) GROUP BY 1, 2, 3, 4
 """
 _PARKED = "SELECT count(*), min(parked_at) FROM triggers WHERE lane = ANY(%s)"
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How many messages stand in one place, and since when the one that stands there longest does."""
+
+    count: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Messages by (lane, channel, state, rule), and the parked triggers with when the oldest was parked."""
 
-    messages: Mapping[tuple[int, str, str, str], int]
+    messages: Mapping[tuple[int, str, str, str], Standing]
     parked: int
     parked_since: datetime | None
 
@@ -30,7 +38,10 @@ async def count(pool: AsyncConnectionPool[AsyncConnection], lanes: Iterable[int]
     array = int4s(sorted(lanes))
     async with pool.connection() as connection:
         cursor = await connection.execute(_MESSAGES, (array,))
-        messages = {(lane, channel, state, rule): n for lane, channel, state, rule, n in await cursor.fetchall()}
+        messages = {
+            (lane, channel, state, rule): Standing(n, since)
+            for lane, channel, state, rule, n, since in await cursor.fetchall()
+        }
         cursor = await connection.execute(_PARKED, (array,))
         row = await cursor.fetchone()
     parked, since = (0, None) if row is None else row

@@ -1,5 +1,7 @@
 """What the ledger's rows promise beyond one mail: rendered again alike, never overtaken, counted as they are."""
 
+from datetime import timedelta
+
 import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
@@ -101,3 +103,24 @@ async def test_gauges_and_counters_reconcile_with_the_rows(world: World) -> None
         "crm_outreach_skipped_total:consent_withdrawn": 1,
         "crm_outreach_triggers_parked": 1,
     }
+
+
+async def test_how_long_messages_stand_in_a_state_is_seen(world: World) -> None:
+    owner = await world.owner()
+    registry = CollectorRegistry()
+    gauges = Gauges(Metrics("engagement", registry))
+
+    async def oldest(state: str, seconds: int) -> float | None:
+        now = NOON + timedelta(seconds=seconds)
+        gauges.show(await count(world.pool, owner.claims.lanes), owner.claims.lanes, now)
+        labels = {"channel": "email", "state": state}
+        return registry.get_sample_value("crm_outreach_state_oldest_seconds", labels)
+
+    assert await oldest("planned", 90) == 0
+    await world.read(owner, customer(record(1)), customer(record(2)), change(1))
+    world.clock.at += timedelta(seconds=60)
+    await world.read(owner, change(2))
+    assert await oldest("planned", 90) == 90
+    await owner.sender.round()
+    assert await oldest("planned", 90) == 0
+    assert await oldest("accepted", 90) == 30
