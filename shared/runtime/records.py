@@ -2,50 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
+from shared.contracts.records import Record
+
+__all__ = ["DueInstant", "PlainRecord", "Poison", "Received", "Record"]
+
 E = TypeVar("E")
-
-
-class Record(Protocol):
-    """One Kafka record, as the consumer hands it out; `partition` is the lane, `timestamp` milliseconds since 1970."""
-
-    @property
-    def topic(self) -> str:
-        """Name of the topic."""
-        ...
-
-    @property
-    def partition(self) -> int:
-        """The lane."""
-        ...
-
-    @property
-    def offset(self) -> int:
-        """Place in the partition."""
-        ...
-
-    @property
-    def timestamp(self) -> int:
-        """Milliseconds since 1970."""
-        ...
-
-    @property
-    def key(self) -> bytes | None:
-        """The sender's key."""
-        ...
-
-    @property
-    def value(self) -> bytes | None:
-        """The bytes as sent; null is a tombstone."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """The headers, names may repeat."""
-        ...
 
 
 class PlainRecord(msgspec.Struct, frozen=True, kw_only=True):

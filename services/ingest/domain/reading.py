@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import msgspec
 
@@ -16,49 +15,11 @@ from services.ingest.domain.shapes import cloudevents, segment
 from services.ingest.domain.shapes.items import LARGEST_BATCH, Item
 from services.ingest.domain.times import arrival
 from shared.contracts.interactions import Interaction
+from shared.contracts.records import Record
 
 UNKNOWN_SOURCE = "unknown"
 _LONGEST_SOURCE = 255
 _CONTENT_TYPE = "content-type"
-
-
-class RawRecord(Protocol):
-    """A Kafka record as anybody may have sent it; `timestamp` is when the broker appended it, in ms since 1970."""
-
-    @property
-    def topic(self) -> str:
-        """Name of the topic."""
-        ...
-
-    @property
-    def partition(self) -> int:
-        """Number of the partition."""
-        ...
-
-    @property
-    def offset(self) -> int:
-        """Place in the partition."""
-        ...
-
-    @property
-    def timestamp(self) -> int:
-        """Milliseconds since 1970."""
-        ...
-
-    @property
-    def key(self) -> bytes | None:
-        """The sender's key."""
-        ...
-
-    @property
-    def value(self) -> bytes | None:
-        """The bytes as sent."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """The headers; names may repeat."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +46,7 @@ class _Hints(msgspec.Struct, gc=False):
     is_cloudevent: bool = False
 
 
-def read(record: RawRecord, identities: Identities) -> Sequence[Reading]:
+def read(record: Record, identities: Identities) -> Sequence[Reading]:
     """Read each event of a record, in order; whatever the bytes are, nothing is raised and nothing is dropped."""
     hints = _hints(record.headers)
     received = arrival(hints.received_at, record.timestamp)
@@ -100,7 +61,7 @@ def read(record: RawRecord, identities: Identities) -> Sequence[Reading]:
     return [_judge(item, index, record, identities, source, received) for index, item in enumerate(items)]
 
 
-def _too_much_around(record: RawRecord, events: int) -> Problem | None:
+def _too_much_around(record: Record, events: int) -> Problem | None:
     """Refuse a batch whole when a copy of its key and headers beside each refused event would grow past all bounds."""
     size = len(record.key or b"") + sum(len(name) + len(text or b"") for name, text in record.headers)
     if size * events <= LARGEST_BATCH:
@@ -123,7 +84,7 @@ def _hints(headers: Sequence[tuple[str, bytes]]) -> _Hints:
     return hints
 
 
-def _items(record: RawRecord, hints: _Hints, source: str) -> Sequence[Item]:
+def _items(record: Record, hints: _Hints, source: str) -> Sequence[Item]:
     value = record.value
     media_type = "" if hints.content_type is None else hints.content_type.decode("latin-1").strip().lower()
     if media_type.startswith(cloudevents.MEDIA_TYPE) and value is not None:
@@ -138,9 +99,7 @@ def _items(record: RawRecord, hints: _Hints, source: str) -> Sequence[Item]:
     return segment.read(value, source)
 
 
-def _judge(
-    item: Item, index: int, record: RawRecord, identities: Identities, source: str, received: datetime
-) -> Reading:
+def _judge(item: Item, index: int, record: Record, identities: Identities, source: str, received: datetime) -> Reading:
     found, sender = item.reading, item.source or source
     if isinstance(found, Draft):
         draft = found
