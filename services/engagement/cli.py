@@ -17,7 +17,12 @@ from services.engagement.domain.templates import TemplateError
 from shared.contracts.outreach import MessageState
 from shared.runtime.console import database, emit, fail, records, table
 
-app = typer.Typer(help="Campaigns, and every message sent or not sent.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Campaigns, and every message sent or not sent.",
+    epilog="Examples: rapport engagement campaigns list | rapport engagement messages list --state unknown",
+    no_args_is_help=True,
+    add_completion=False,
+)
 messages = typer.Typer(help="The ledger of messages.", no_args_is_help=True)
 campaigns = typer.Typer(help="Campaign files.", no_args_is_help=True)
 app.add_typer(messages, name="messages")
@@ -105,15 +110,16 @@ def list_campaigns(
 
 @campaigns.command("validate", epilog="Example: rapport engagement campaigns validate config/campaigns/*.yaml")
 def validate(files: Files, as_json: Json = False) -> None:
-    """Check campaign files; exits with 2 and a line `file:line: path: expected …, got …` for each problem."""
-    found, problems = read_files(files)
+    """Check campaign files; exits with 2 and a line `file:line: path: expected …, got …` for each fault."""
+    found, faults = read_files(files)
+    if as_json and faults:
+        emit({"valid": False, "campaigns": sorted(found), "faults": faults})
+        raise typer.Exit(2)
     if as_json:
-        emit({"campaigns": sorted(found), "problems": problems})
-        if problems:
-            raise typer.Exit(2)
+        emit({"valid": True, "campaigns": sorted(found)})
         return
-    if problems:
-        fail("\n".join(problems))
+    if faults:
+        fail("\n".join(map(str, faults)))
     table("These campaigns can run", ("name",), [(name,) for name in found])
 
 
@@ -157,9 +163,9 @@ def _spoken(verdict: Verdict) -> dict[str, str | None]:
 
 
 def _read(files: list[Path]) -> dict[str, Campaign]:
-    found, problems = read_files(files)
-    if problems:
-        fail("\n".join(problems))
+    found, faults = read_files(files)
+    if faults:
+        fail("\n".join(map(str, faults)))
     return found
 
 

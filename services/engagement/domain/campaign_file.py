@@ -23,6 +23,21 @@ _SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """A problem with the file it is in; the fields are those that `rapport segments validate --json` has, too."""
+
+    file: str
+    line: int
+    path: str
+    expected: str
+    found: str
+
+    def __str__(self) -> str:
+        """Say it in one line, the place first as compilers do."""
+        return f"{self.file}:{self.line}: {self.path}: expected {self.expected}, got {self.found}"
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong: where in the file, at which path, what was expected and found."""
 
@@ -31,9 +46,9 @@ class Problem:
     expected: str
     got: str
 
-    def at(self, file: str) -> str:
-        """Say it in one line, the place first as compilers do."""
-        return f"{file}:{self.line}: {self.path or '/'}: expected {self.expected}, got {self.got}"
+    def at(self, file: str) -> Fault:
+        """Name the file it is in; the root's path is `/`."""
+        return Fault(file, self.line, self.path or "/", self.expected, self.got)
 
 
 @dataclass

@@ -88,12 +88,17 @@ def test_wrong_campaigns_end_with_2_and_a_line_each(tmp_path: Path) -> None:
         assert f"{wrong}:2: /channel: expected email, got 'fax'" in found.stderr
     as_json = engagement("campaigns", "validate", str(wrong), str(SHIPPED), "--json")
     assert as_json.exit_code == 2
-    assert json.loads(as_json.stdout)["campaigns"] == ["welcome-back"]
+    told = json.loads(as_json.stdout)
+    assert (told["valid"], told["campaigns"]) == (False, ["welcome-back"])
+    # The same fields as `segments validate --json` gives, so that one program reads both.
+    assert {"file": str(wrong), "line": 2, "path": "/channel", "expected": "email", "found": "'fax'"} in told["faults"]
     assert engagement("campaigns", "list", "--dir", str(tmp_path)).exit_code == 2
 
 
 def test_right_campaigns_are_validated_and_listed() -> None:
     assert engagement("campaigns", "validate", str(SHIPPED)).exit_code == 0
+    as_json = engagement("campaigns", "validate", str(SHIPPED), "--json")
+    assert json.loads(as_json.stdout) == {"valid": True, "campaigns": ["welcome-back"]}
     (listed,) = json.loads(engagement("campaigns", "list", "--dir", str(SHIPPED.parent), "--json").stdout)["campaigns"]
     assert (listed["name"], listed["segment"], listed["purpose"]) == ("welcome-back", "two-or-more", "marketing")
     assert "is no folder" in engagement("campaigns", "list", "--dir", str(SHIPPED)).stderr
