@@ -1,5 +1,6 @@
 """How our commands speak: people get tables, programs get one JSON document, errors say what to do."""
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from shared.runtime.settings import RuntimeSettings, WrongSettingsError, settings_for
+from shared.runtime.settings import PREFIX, LookupSettings, WrongSettingsError, settings_for
 
 PIPED_WIDTH = 160
 """Columns of a table where no terminal says how wide it is."""
@@ -50,12 +51,18 @@ def records(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[Mappi
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
-def settings_or_fail(service: str) -> RuntimeSettings:
-    """Read a service's settings, or end the command saying what is missing."""
+def settings_or_fail(service: str) -> LookupSettings:
+    """Read where a service's tables are, or end the command: with 1 if nothing runs, with 2 if a setting is wrong."""
     try:
-        return settings_for(service, RuntimeSettings)
+        return settings_for(service, LookupSettings)
     except WrongSettingsError as wrong:
-        fail(f"{wrong}\nStart a local stack with `rapport up`, or set these variables.")
+        variables = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", f"{service.upper()}_DATABASE_URL")
+        if not any(os.environ.get(f"{PREFIX}{name}") for name in variables):
+            # Nobody set anything, so nothing that they set is wrong.
+            fail(
+                "Nothing runs here: start it with `rapport up` (or `rapport demo --keep`), or set CRM_DATABASE_URL.", 1
+            )
+        fail(str(wrong))
 
 
 @contextmanager

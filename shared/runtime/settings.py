@@ -5,7 +5,7 @@ import re
 import sys
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
@@ -16,8 +16,30 @@ PREFIX = "CRM_"
 MIN_SECRET = 16
 
 _BOOTSTRAP = re.compile(r"[A-Za-z0-9._-]+:[0-9]{1,5}(,[A-Za-z0-9._-]+:[0-9]{1,5})*")
+_UNPARSED = re.compile(r", unable to .*")
 _DATABASE_URL = re.compile(r"postgres(ql)?://[^\s]+")
 
+_CONFIG = SettingsConfigDict(
+    env_prefix=PREFIX,
+    env_ignore_empty=True,
+    extra="ignore",
+    frozen=True,
+    hide_input_in_errors=True,
+    validate_default=True,
+)
+
+
+def _is_postgresql(value: SecretStr) -> SecretStr:
+    if not _DATABASE_URL.fullmatch(value.get_secret_value()):
+        raise ValueError("expected postgresql://user:password@host:port/database")
+    return value
+
+
+DatabaseUrl = Annotated[
+    SecretStr,
+    AfterValidator(_is_postgresql),
+    Field(description="PostgreSQL: postgresql://user:password@host:port/database."),
+]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -28,20 +50,21 @@ class WrongSettingsError(FatalError):
         super().__init__("\n".join(["The settings are wrong:", *(f"  {problem}" for problem in problems)]))
 
 
+class LookupSettings(BaseSettings):
+    """What a command needs that only reads a service's tables: Kafka is no part of it."""
+
+    model_config = _CONFIG
+
+    database_url: DatabaseUrl
+
+
 class RuntimeSettings(BaseSettings):
     """What each service's process needs to know; a service adds fields of its own in a subclass."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_ignore_empty=True,
-        extra="ignore",
-        frozen=True,
-        hide_input_in_errors=True,
-        validate_default=True,
-    )
+    model_config = _CONFIG
 
     kafka_bootstrap_servers: str = Field(description="Kafka brokers to start from: host:port, several by comma.")
-    database_url: SecretStr = Field(description="PostgreSQL: postgresql://user:password@host:port/database.")
+    database_url: DatabaseUrl
     identity_secret: SecretStr | None = Field(
         None, description="Key of the HMAC that turns an identity into its id; 16 characters or more."
     )
@@ -96,13 +119,6 @@ class RuntimeSettings(BaseSettings):
             raise ValueError("expected host:port, several by comma")
         return value
 
-    @field_validator("database_url")
-    @classmethod
-    def _database_is_postgresql(cls, value: SecretStr) -> SecretStr:
-        if not _DATABASE_URL.fullmatch(value.get_secret_value()):
-            raise ValueError("expected postgresql://user:password@host:port/database")
-        return value
-
     @field_validator("identity_secret")
     @classmethod
     def _secret_is_long(cls, value: SecretStr | None) -> SecretStr | None:
@@ -130,7 +146,7 @@ class RuntimeSettings(BaseSettings):
         return self
 
 
-S = TypeVar("S", bound=RuntimeSettings)
+S = TypeVar("S", bound=BaseSettings)
 
 
 def settings_for(service: str, kind: type[S]) -> S:
@@ -161,13 +177,13 @@ def settings_or_exit(service: str, kind: type[S]) -> S:
         raise SystemExit(2) from None
 
 
-def is_secret(kind: type[RuntimeSettings], field: str) -> bool:
+def is_secret(kind: type[BaseSettings], field: str) -> bool:
     """Tell whether the value of a field must never be shown."""
     info = kind.model_fields.get(field)
     return info is not None and "Secret" in str(info.annotation)
 
 
-def _problem(kind: type[RuntimeSettings], prefix: str, error: ErrorDetails) -> str:
+def _problem(kind: type[BaseSettings], prefix: str, error: ErrorDetails) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:
         return message
@@ -178,5 +194,7 @@ def _problem(kind: type[RuntimeSettings], prefix: str, error: ErrorDetails) -> s
     if error["type"] == "missing":
         return f"{variable} is not set: {info.description}"
     expected = message.replace("Input should be", "expected").replace("String should", "expected to")
+    # What could not be parsed is told as what was found.
+    expected = _UNPARSED.sub("", expected).replace("a valid integer", "a whole number").replace("a valid", "a")
     found = "; its value is a secret and not shown" if is_secret(kind, field) else f", got {error['input']!r}"
     return f"{variable}: {expected}{found}"

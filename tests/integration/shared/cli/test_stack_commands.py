@@ -94,7 +94,7 @@ def test_before_anything_was_started_every_command_says_so(checkout: Checkout) -
     assert not any(part["healthy"] or part["pid"] for part in parts.values())
     assert "Start them with `rapport up --only stack`" in checkout.rapport("migrate", code=1).stderr
     assert "`rapport up` starts it" in checkout.rapport("logs", "profile", code=1).stderr
-    assert "Start a local stack with `rapport up`" in checkout.rapport("kpi", "show", "monthly_orders", code=2).stderr
+    assert "Nothing runs here: start it with" in checkout.rapport("kpi", "show", "monthly_orders", code=1).stderr
     checkout.rapport("down")
     assert not (checkout.folder / ".rapport").exists()
 

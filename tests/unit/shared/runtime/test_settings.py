@@ -50,7 +50,8 @@ def test_the_session_is_long_only_with_an_instance_id(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("CRM_LANES", "many", "CRM_LANES: expected a valid integer"),
+        ("CRM_LANES", "many", "CRM_LANES: expected a whole number, got 'many'"),
+        ("CRM_FUSE_RATIO", "half", "CRM_FUSE_RATIO: expected a number, got 'half'"),
         ("CRM_LANES", "0", "CRM_LANES: expected greater than or equal to 1, got '0'"),
         ("CRM_PROFILE_WEB_PORT", "70000", "CRM_PROFILE_WEB_PORT: expected less than or equal to 65535"),
         ("CRM_FUSE_RATIO", "1.5", "CRM_FUSE_RATIO: expected less than or equal to 1"),
