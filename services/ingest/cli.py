@@ -11,7 +11,12 @@ from services.ingest.adapters.postgres_quarantine import LIST_COLUMNS, SHOW_COLU
 from services.ingest.domain.problems import Reason
 from shared.runtime.console import database, emit, fail, records, table
 
-app = typer.Typer(help="Events from outside: what was refused and why.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Events from outside: what was refused and why.",
+    epilog="Examples: rapport ingest quarantine list --limit 5 | rapport ingest quarantine show 12",
+    no_args_is_help=True,
+    add_completion=False,
+)
 quarantine = typer.Typer(help="Events that were refused, with their reason and their own bytes.", no_args_is_help=True)
 app.add_typer(quarantine, name="quarantine")
 

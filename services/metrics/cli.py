@@ -1,5 +1,6 @@
 """`rapport kpi`: what the numbers are, and what they mean."""
 
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
@@ -7,19 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from services.metrics.adapters.kpi_queries import question
-from services.metrics.domain.kpis import KPIS, Kpi, kpi
+from services.metrics.domain.kpis import KPIS, Kpi, Unit, kpi
 from services.metrics.domain.months import month_text, parse_month
-from shared.contracts.money import plain
+from shared.contracts.money import plain, shown
 from shared.runtime import console
+
+_SHOW = "rapport kpi show monthly_revenue"
 
 app = typer.Typer(
     name="kpi",
     help="Key figures by month: revenue, orders, customers, segments, mails.",
+    epilog=f"Examples: rapport kpi list | {_SHOW} | {_SHOW} --from 2026-01 --json",
     no_args_is_help=True,
     add_completion=False,
 )
-
-_SHOW = "rapport kpi show monthly_revenue"
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")]
 Since = Annotated[str | None, typer.Option("--from", help="First month, such as 2026-01.", metavar="MONTH")]
@@ -55,12 +57,14 @@ def show(
         console.fail(f"--from {since} is after --to {until}.")
     query, parameters = question(chosen, first, last)
     with console.database("metrics") as connection:
-        rows = [tuple(_cell(value) for value in row) for row in connection.execute(query, parameters).fetchall()]
+        rows = connection.execute(query, parameters).fetchall()
     if as_json:
-        console.emit({**_description(chosen), "rows": console.records(chosen.columns, rows)})
+        exact = [[_cell(value, plain) for value in row] for row in rows]
+        console.emit({**_description(chosen), "rows": console.records(chosen.columns, exact)})
         return
     typer.echo(chosen.help)
-    console.table(name, chosen.columns, rows)
+    number = shown if chosen.unit is Unit.MONEY else plain
+    console.table(name, chosen.columns, [[_cell(value, number) for value in row] for row in rows])
 
 
 def _month(option: str, text: str | None) -> date | None:
@@ -76,11 +80,11 @@ def _description(chosen: Kpi) -> dict[str, Any]:
     return {"name": chosen.name, "meaning": chosen.help, "unit": chosen.unit, "columns": chosen.columns}
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any, number: Callable[[Decimal], str]) -> Any:
     match value:
         case date():
             return month_text(value)
         case Decimal():
-            return plain(value)
+            return number(value)
         case _:
             return value

@@ -14,10 +14,14 @@ from services.profile.adapters.postgres_lookup import Customer
 from services.profile.domain.record import record_of
 from shared.contracts.customers import CustomerRecord
 from shared.contracts.interactions import Activity
+from shared.contracts.money import shown
 from shared.runtime.console import database, emit, fail, table
 
 app = typer.Typer(
-    help="Customers: the record of one, and everything it was made of.", no_args_is_help=True, add_completion=False
+    help="Customers: the record of one, and everything it was made of.",
+    epilog="Examples: rapport profile show user_id:u-17 | rapport profile timeline email:eva@example.com --last 5",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 _WANTED = re.compile(r"[0-9a-fA-F]{32}|[^:]+:.+", re.DOTALL)
@@ -98,7 +102,7 @@ def _show(record: CustomerRecord, version: int) -> None:
     lines += [(f"trait {name}", _json(trait.value)) for name, trait in sorted(record.traits.items())]
     if record.orders is not None:
         lines.append(("orders", record.orders.count))
-        lines += [(f"revenue {money.currency}", money.amount) for money in record.orders.revenue]
+        lines += [(f"revenue {money.currency}", shown(money.value)) for money in record.orders.revenue]
         lines += [("first order", _when(record.orders.first_at)), ("last order", _when(record.orders.last_at))]
     lines += [
         (f"consent {subject}", f"{consent.state.value} since {_when(consent.at)}")

@@ -19,7 +19,11 @@ from shared.runtime.clock import SystemClock
 from shared.runtime.console import database, emit, fail, records, table
 
 app = typer.Typer(
-    help="Segments: check definitions, see who is in, and why.", no_args_is_help=True, add_completion=False
+    help="Segments: check definitions, see who is in, and why.",
+    epilog="Examples: rapport segments list | rapport segments members two-or-more | "
+    "rapport segments validate config/segments/*.yaml",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -62,8 +66,8 @@ def list_segments(as_json: JsonOption = False) -> None:
     if as_json:
         emit(records(columns, rows))
         return
-    shown = [(name, version, size, "removed" if removed else None) for name, version, size, removed in rows]
-    table("Segments", ("segment", "version", "members", ""), shown)
+    shown = [(name, version, size, "removed" if removed else "in force") for name, version, size, removed in rows]
+    table("Segments", ("segment", "version", "members", "state"), shown)
 
 
 @app.command(epilog="Examples: rapport segments members two-or-more --limit 5 | rapport segments members vip --json")
@@ -120,7 +124,7 @@ def explain(
     state = "in" if document["inside"] else "out"
     since = f" since {_cell(document['since'])}" if standing else ""
     table(f"{customer_id} is {state}{since}", ("because", "found"), facts)
-    table("Can change by itself at", (_cell(document["next_change_at"]) or "never, only by an event",), ())
+    table("Next change by itself", ("at",), [(_cell(document["next_change_at"]) or "never, only by an event",)])
     columns = ("sequence", "change", "effective_at", "cause", "reason")
     table("History", columns, [[_cell(one[name]) for name in columns] for one in past])
 

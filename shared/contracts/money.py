@@ -27,6 +27,12 @@ def plain(amount: Decimal) -> str:
     return format(amount, "f") if "E" in text else text
 
 
+def shown(amount: Decimal) -> str:
+    """Write an amount for people: with at least two decimals, and never rounded."""
+    whole, _, cents = plain(amount).partition(".")
+    return f"{whole}.{cents:0<2}"
+
+
 def totals(sums: Mapping[str, Decimal]) -> tuple[Money, ...]:
     """Render sums by currency, in the order of the currency codes."""
     return tuple(Money(plain(amount), currency) for currency, amount in sorted(sums.items()))

@@ -9,6 +9,7 @@ from typing import Any
 
 from shared.contracts.codec import decode
 from shared.contracts.customers import Consent, CustomerRecord
+from shared.contracts.money import shown
 
 ADDRESS_TRAIT = "email"
 
@@ -50,7 +51,7 @@ class Contact:
             "orders": {
                 "count": 0 if orders is None else orders.count,
                 "revenue": [
-                    {"amount": money.amount, "currency": money.currency}
+                    {"amount": shown(money.value), "currency": money.currency}
                     for money in (() if orders is None else orders.revenue)
                 ],
                 "first_at": None if orders is None else orders.first_at,

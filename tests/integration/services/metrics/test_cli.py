@@ -37,6 +37,14 @@ async def test_a_kpi_is_shown_exact_by_month_between_bounds(connection: AsyncCon
 
 
 @pytest.mark.usefixtures("_here")
+async def test_people_see_money_with_two_decimals_and_programs_see_it_exact(connection: AsyncConnection) -> None:
+    await feed(connection, [[order(1, NOON, "139.5")]])
+    assert "139.50 " in kpi("show", "monthly_revenue").stdout
+    assert json.loads(kpi("show", "monthly_revenue", "--json").stdout)["rows"][0]["revenue"] == "139.5"
+    assert "1.00" not in kpi("show", "monthly_orders").stdout
+
+
+@pytest.mark.usefixtures("_here")
 @pytest.mark.parametrize("name", [each.name for each in KPIS])
 def test_every_kpi_can_be_shown_when_there_is_nothing(name: str) -> None:
     found = kpi("show", name, "--json")

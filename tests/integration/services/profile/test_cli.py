@@ -53,6 +53,16 @@ async def test_a_record_is_shown_to_people_as_a_table(ask: Ask) -> None:
         assert text in shown.stdout
 
 
+async def test_people_see_money_with_two_decimals_and_programs_see_it_exact(
+    ask: Ask, connection: AsyncConnection
+) -> None:
+    tenths = ("Order Completed", "order", {"total": {"amount": "139.5", "currency": "USD"}})
+    await commit(new_handler(), connection, [record(interaction("m-5", tenths, (("user_id", "u-5"),)))])
+    assert "139.50 " in ask("show", "user_id:u-5").stdout
+    exact = json.loads(ask("show", "user_id:u-5", "--json").stdout)["record"]["orders"]["revenue"]
+    assert exact == [{"amount": "139.5", "currency": "USD"}]
+
+
 async def test_a_timeline_is_in_the_order_of_application(ask: Ask) -> None:
     shown = ask("timeline", "user_id:u-1", "--json")
     assert shown.exit_code == 0, shown.output

@@ -28,7 +28,9 @@ async def test_list_shows_each_segment_with_its_size(world: World) -> None:
         {"segment": "ordered-30d", "version": 1, "members": 2, "removed": False},
         {"segment": "two-or-more", "version": 1, "members": 0, "removed": False},
     ]
-    assert "ordered-30d" in rapport("list").stdout
+    shown = rapport("list").stdout
+    assert "ordered-30d" in shown
+    assert [shown.count(word) for word in ("state", "in force")] == [1, 3]
 
 
 async def test_members_shows_who_is_in(world: World) -> None:
@@ -53,7 +55,8 @@ async def test_explain_tells_state_reason_next_instant_and_history(world: World)
     # A narrow terminal breaks lines anywhere.
     words = " ".join(shown.stdout.split())
     assert f"{EVA} is in since 2025-11-22T09:30:00" in words
-    assert "never, only by an event" in words
+    # In a cell, not in the heading, whose borders are heavy.
+    assert "│ never, only by an event" in words
     assert "event m-1" in words
     assert "is out" in rapport("explain", "browsing-now", EVA).stdout
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from services.engagement.domain.campaign import Sender
 from services.engagement.domain.contact import Contact
 from services.engagement.domain.mail import Rendered, compose, render
 from services.engagement.domain.templates import Template, TemplateError
+from shared.contracts.customers import Orders
+from shared.contracts.money import Money
 from tests.unit.services.engagement.records import NOON, campaign, person, record
 
 KEY = "ab" * 16
@@ -41,6 +44,14 @@ def test_the_shipped_campaign_is_one_mail_of_text_and_html() -> None:
     assert "So far you ordered for 95.00 EUR." in text.get_content()
     assert "<p>Hello Eva &amp; Söhne,</p>" in html.get_content()
     assert not mail.defects
+
+
+def test_an_amount_is_written_with_two_decimals_however_it_was_sent() -> None:
+    orders = Orders(2, (Money("139.5", "EUR"), Money("7", "USD")), NOON, NOON)
+    rendered = render(campaign(), Contact(person(1), 1, msgspec.structs.replace(record(), orders=orders)))
+    for said in (rendered.text, rendered.html or ""):
+        assert "So far you ordered for 139.50 EUR." in said
+        assert "So far you ordered for 7.00 USD." in said
 
 
 @given(

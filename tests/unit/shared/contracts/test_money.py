@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from shared.contracts.money import Money, plain, sums, totals
+from shared.contracts.money import Money, plain, shown, sums, totals
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,23 @@ from shared.contracts.money import Money, plain, sums, totals
 )
 def test_an_amount_is_written_without_an_exponent(amount: str, text: str) -> None:
     assert plain(Decimal(amount)) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("139.5", "139.50"),
+        ("280.0", "280.00"),
+        ("7", "7.00"),
+        ("1E+3", "1000.00"),
+        ("-0.5", "-0.50"),
+        ("35.50", "35.50"),
+        ("12.3456", "12.3456"),
+        ("1E-7", "0.0000001"),
+    ],
+)
+def test_people_see_at_least_two_decimals_and_nothing_rounded(amount: str, text: str) -> None:
+    assert shown(Decimal(amount)) == text
 
 
 def test_currencies_are_never_added_up() -> None:
