@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -20,14 +19,14 @@ from shared.runtime.console import emit, fail, table
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, all else on standard error.")]
 
 
-class Part(StrEnum):
-    """What `up` can be limited to."""
-
-    STACK = "stack"
+STACK = "stack"
+"""What `up` can be limited to."""
 
 
 def up(
-    only: Annotated[Part | None, typer.Option(help="Start only Kafka and PostgreSQL, without services.")] = None,
+    only: Annotated[
+        str | None, typer.Option(metavar=STACK, help="Start only Kafka and PostgreSQL, without services.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Start Kafka, PostgreSQL and the five services, and leave them running.
@@ -35,14 +34,16 @@ def up(
     What runs already is left alone; data of the last time are kept. CRM_KAFKA_BOOTSTRAP_SERVERS, CRM_DATABASE_URL and
     CRM_ENGAGEMENT_SMTP_URL name servers of yours to use instead.
     """
+    if only not in (None, STACK):
+        fail(f"--only: expected {STACK}, got {only!r}")
     lanes()  # wrong ones are told before anything is started
     platform = roots.own(Path.cwd())
     with progress() as notify:
-        if only is Part.STACK:
+        if only == STACK:
             platform.stack.up(notify=notify)
         else:
             platform.up(notify=notify)
-    _show(platform, as_json=as_json, servers_only=only is Part.STACK)
+    _show(platform, as_json=as_json, servers_only=only == STACK)
     if not as_json and only is None:
         typer.echo(f"Mails are kept in {platform.mails}, logs in {platform.root / 'logs'}.", err=True)
         typer.echo("Next: `rapport status`, `rapport kpi list`, `rapport down`.", err=True)
@@ -139,5 +140,5 @@ def _show(platform: Platform, *, as_json: bool, servers_only: bool = False) -> b
     if as_json:
         emit({"healthy": healthy, "parts": parts})
     else:
-        table(f"Rapport in {platform.root.parent}", COLUMNS, rows(parts))
+        table(f"Rapport in {roots.title(platform)}", COLUMNS, rows(parts))
     return healthy

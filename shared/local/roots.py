@@ -29,6 +29,12 @@ def demo(start: Path, *, environment: Mapping[str, str] | None = None) -> Platfo
     return Platform(home / FOLDER / DEMO, home / "config", environment=environment)
 
 
+def title(platform: Platform) -> str:
+    """Name the checkout of a platform, and say when it is the demo's."""
+    above = platform.root.parent
+    return f"the demo of {above.parent}" if (above.name, platform.root.name) == (FOLDER, DEMO) else str(above)
+
+
 def active(start: Path, *, environment: Mapping[str, str] | None = None) -> Platform:
     """Return the platform that commands speak to: a kept demo when that alone runs, else the checkout's own."""
     kept, usual = demo(start, environment=environment), own(start, environment=environment)

@@ -185,3 +185,17 @@ def test_a_database_url_that_is_none_is_told_and_not_shown(
     assert (code, out) == (1, "")
     assert err.startswith("Error: CRM_DATABASE_URL is not an address of PostgreSQL")
     assert "canary" not in err
+
+
+def test_up_can_be_limited_to_the_stack_and_to_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "up", "--only", "kafka") == (2, "", "--only: expected stack, got 'kafka'\n")
+
+
+@pytest.mark.parametrize("group", ["engagement", "ingest", "kpi", "profile", "segments"])
+def test_every_group_has_help_with_examples(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], group: str
+) -> None:
+    monkeypatch.setattr(cli, "fill_environment", list)
+    code, out, _ = run(capsys, group, "--help")
+    assert code == 0
+    assert out.partition("Examples:")[2].count(f"rapport {group} ") >= 2
