@@ -1,6 +1,7 @@
 """`python -m tests.faults`: play the matrix, print a row each, exit with 1 on any difference."""
 
 import argparse
+import shutil
 import signal
 import sys
 import tempfile
@@ -40,7 +41,10 @@ def main() -> int:
         arena = Arena(addresses.kafka, addresses.database_url, folder, stack)
         for row in rows:
             report.add(play(arena, row))
-    return 0 if report.end(time.monotonic() - started) else 1
+    ok = report.end(time.monotonic() - started)
+    if ok:
+        shutil.rmtree(folder)
+    return 0 if ok else 1
 
 
 def _options() -> argparse.Namespace:

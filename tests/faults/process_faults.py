@@ -11,6 +11,8 @@ from tests.faults.subjects import Subject
 
 STOP_SECONDS = 10
 SLOT = "slot-1"
+IN_THE_MIDST = 40
+"""A passage late enough that orders, mails and KPIs are on their way."""
 
 
 def passage_of(point: Point) -> int:
@@ -18,13 +20,13 @@ def passage_of(point: Point) -> int:
     return 1 if point == "before_claim" else 4
 
 
-def kill_at(point: Point) -> Callable[[Scene], Outcome]:
+def kill_at(point: Point, passage: int) -> Callable[[Scene], Outcome]:
     """Kill -9 at a point; a successor with the same static id goes on."""
 
     def play(scene: Scene) -> Outcome:
         scene.start_others()
         feed = scene.feed().start()
-        victim = scene.worker("victim", f"{point}=kill@{passage_of(point)}", CRM_INSTANCE_ID=SLOT)
+        victim = scene.worker("victim", f"{point}=kill@{passage}", CRM_INSTANCE_ID=SLOT)
         code = victim.wait_end()
         successor = scene.worker("successor", CRM_INSTANCE_ID=SLOT)
         successor.wait_claimed()
@@ -36,7 +38,7 @@ def kill_at(point: Point) -> Callable[[Scene], Outcome]:
     return play
 
 
-def stop_at(point: Point) -> Callable[[Scene], Outcome]:
+def stop_at(point: Point, passage: int) -> Callable[[Scene], Outcome]:
     """SIGSTOP at a point for longer than the session, then SIGCONT: another owner has the lanes by then."""
 
     def play(scene: Scene) -> Outcome:
@@ -45,7 +47,7 @@ def stop_at(point: Point) -> Callable[[Scene], Outcome]:
         heir.wait_claimed()
         feed = scene.feed().start()
         before = len(heir.claims())
-        zombie = scene.worker("zombie", f"{point}=stop:{STOP_SECONDS}s@{passage_of(point)}")
+        zombie = scene.worker("zombie", f"{point}=stop:{STOP_SECONDS}s@{passage}")
         scene.wait_fired()
         zombie.wait_stopped()
         claims = len(zombie.claims())
@@ -63,13 +65,13 @@ def stop_at(point: Point) -> Callable[[Scene], Outcome]:
 
 def two_rows(subject: Subject) -> Iterator[Row]:
     """Give one kill and one stop."""
-    yield Row(subject, "kill before_commit", kill_at("before_commit"))
-    yield Row(subject, "stop after_fence", stop_at("after_fence"))
+    yield Row(subject, "kill before_commit", kill_at("before_commit", IN_THE_MIDST))
+    yield Row(subject, "stop after_fence", stop_at("after_fence", IN_THE_MIDST))
 
 
 def rows(subject: Subject) -> Iterator[Row]:
     """Give a kill and a stop at each point."""
     for point in POINTS:
-        yield Row(subject, f"kill {point}", kill_at(point))
+        yield Row(subject, f"kill {point}", kill_at(point, passage_of(point)))
     for point in POINTS:
-        yield Row(subject, f"stop {point}", stop_at(point))
+        yield Row(subject, f"stop {point}", stop_at(point, passage_of(point)))

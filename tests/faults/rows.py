@@ -34,7 +34,6 @@ class Row:
     subject: Subject
     fault: str
     play: Callable[[Scene], Outcome]
-    breaks_servers: bool = False
 
     @property
     def name(self) -> str:

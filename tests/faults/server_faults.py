@@ -1,6 +1,6 @@
 """Faults of what a service stands on: the broker killed, the database restarted at once, COMMIT's answer lost."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from psycopg.conninfo import conninfo_to_dict
@@ -11,10 +11,18 @@ from tests.faults.proxy import Cut, Proxy
 from tests.faults.rows import Outcome, Row, outcome
 from tests.faults.scene import Scene
 from tests.faults.subjects import Subject
+from tests.faults.worker import Worker
 
 AFTERWARDS = 1000
+TERMINATIONS = 5
+GRACE_SECONDS = 25
 EVERY_NTH_COMMIT = 12
 MOST_CUTS = 12
+
+
+_END = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s AND datname = current_database()
+"""
 
 
 def kill_broker(scene: Scene) -> Outcome:
@@ -29,8 +37,7 @@ def kill_broker(scene: Scene) -> Outcome:
     stack.kafka.start()
     feed.wait_more(AFTERWARDS)
     feed.stop()
-    found = outcome(scene, "kafka killed and started on its port")
-    return found if worker.process.poll() is None else _ended(found, worker.error())
+    return outcome(scene, "kafka killed and started on its port", more=_ended([worker]))
 
 
 def restart_database(scene: Scene) -> Outcome:
@@ -46,9 +53,46 @@ def restart_database(scene: Scene) -> Outcome:
     stack.postgres.start()
     feed.wait_more(AFTERWARDS)
     feed.stop()
-    found = outcome(scene, "postgres stopped immediately and started")
-    ended = [worker.error() for worker in workers if worker.process.poll() is not None]
-    return _ended(found, ", ".join(ended)) if ended else found
+    return outcome(scene, "postgres stopped immediately and started", more=_ended(workers))
+
+
+def end_backends(scene: Scene) -> Outcome:
+    """End every connection of the service again and again, whatever it is doing."""
+    workers = [scene.worker("first"), scene.worker("second")]
+    for worker in workers:
+        worker.wait_claimed()
+    feed = scene.feed().start()
+    ended = 0
+    for _ in range(TERMINATIONS):
+        feed.wait_more(AFTERWARDS // 2)
+        with scene.world.connect(scene.subject.stage.service) as connection:
+            ended += len(connection.execute(_END, (f"rapport-{scene.subject.stage.service}",)).fetchall())
+    feed.wait_more(AFTERWARDS)
+    feed.stop()
+    return outcome(scene, f"{ended} backends terminated in {TERMINATIONS} rounds", more=_ended(workers))
+
+
+def stop_while_the_broker_hangs(scene: Scene) -> Outcome:
+    """Tell a worker to stop, twice, while the broker stands still: it ends within its grace, and another goes on."""
+    stack = scene.stack
+    assert stack is not None
+    worker = scene.worker("worker")
+    worker.wait_claimed()
+    feed = scene.feed().start()
+    feed.wait_more(AFTERWARDS)
+    stack.kafka.pause()
+    try:
+        worker.terminate()
+        until(lambda: worker.actions()["stop.begin"], "the worker begins to stop")
+        worker.terminate()
+        code = worker.wait_end(GRACE_SECONDS + 3)
+    finally:
+        stack.kafka.resume()
+    scene.worker("successor").wait_claimed()
+    feed.wait_more(AFTERWARDS)
+    feed.stop()
+    wrong = [] if code in (0, 1) else [f"the worker ended with {code}"]
+    return outcome(scene, "told to stop twice under a paused broker", more=wrong)
 
 
 def cut_commits(scene: Scene) -> Outcome:
@@ -71,10 +115,12 @@ def cut_commits(scene: Scene) -> Outcome:
 
 def rows(subject: Subject) -> Iterator[Row]:
     """Give the rows of one service."""
-    yield Row(subject, "broker kill", kill_broker, breaks_servers=True)
-    yield Row(subject, "database restart", restart_database, breaks_servers=True)
+    yield Row(subject, "broker kill", kill_broker)
+    yield Row(subject, "database restart", restart_database)
+    yield Row(subject, "backends terminated", end_backends)
+    yield Row(subject, "told to stop while the broker hangs", stop_while_the_broker_hangs)
     yield Row(subject, "commit cut", cut_commits)
 
 
-def _ended(found: Outcome, error: str) -> Outcome:
-    return Outcome(found.fired, found.fenced, found.expected, [f"a worker ended: {error}", *found.differences])
+def _ended(workers: Sequence[Worker]) -> list[str]:
+    return [f"{one.name} ended: {one.error()}" for one in workers if one.process.poll() is not None]
