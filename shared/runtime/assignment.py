@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import Iterable
+from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 
 from shared.runtime import kafka_input, positions
 from shared.runtime.claiming import take_lanes
+from shared.runtime.errors import TopicMissingError
 from shared.runtime.group import Group
 from shared.runtime.intake import Place, Position
 from shared.runtime.integrity import check_ids, check_ranges
 from shared.runtime.logs import logger
 from shared.runtime.positions import Stored
+from shared.runtime.topic_admin import TopicDiffersError
 
 log = logger(__name__)
 
@@ -86,6 +89,10 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka p
         await group.publisher.take_over()
         for (topic, lane), position in found.items():
             self._consumer.seek(TopicPartition(topic, lane), position.next_offset)
+        for tp in tps:
+            if (tp.topic, tp.partition) not in found:
+                # Stays paused; but a partition without a place to read from keeps its whole broker from being read.
+                self._consumer.seek(tp, 0)
         self._consumer.resume(*kafka_input.partitions(places))
         # Said before the first batch too: nobody is warned about a metric that is absent.
         group.metrics.gauge("crm_consumer_last_commit_timestamp_seconds").set(group.clock.now().timestamp())
@@ -96,20 +103,38 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka p
         group, consumer = self._group, self._consumer
         if not places:
             return {}
-        ids = await asyncio.to_thread(group.admin.topic_ids, list(group.inputs))
+        ids = await asyncio.to_thread(self._known_topics)
         begins = await kafka_input.begins(consumer, places)
         ends = await kafka_input.ends(consumer, places)
         async with group.pool.connection() as connection, connection.transaction():
-            stored = await positions.load(connection, group.name, {lane for _, lane in places})
+            stored = await positions.load(connection, group.name, {lane for _, lane in places}, group.inputs)
             new = {place: Stored(Position(begins[place]), ids[place[0]]) for place in places if place not in stored}
             if new:
                 await positions.start(connection, group.name, new)
-        stored |= new
+                # Somebody who held the lane before us may have written the first ones meanwhile.
+                stored = await positions.load(connection, group.name, {lane for _, lane in places}, group.inputs)
         # Once more, after the ranges were asked for: a topic made anew in between is what its range would hide.
         ids = await asyncio.to_thread(group.admin.topic_ids, list(group.inputs))
         check_ids({topic: one.topic_id for (topic, _), one in stored.items()}, ids)
         check_ranges({place: stored[place].position for place in places}, begins, ends)
         return stored
+
+    def _known_topics(self) -> dict[str, UUID]:
+        """Ask for the ids of the inputs; a topic of other lanes than ours would take an event to nobody."""
+        group = self._group
+        states = group.admin.describe([*group.inputs, *group.outputs])
+        missing = sorted({*group.inputs, *group.outputs} - set(states))
+        if missing:
+            raise TopicMissingError(missing)
+        lanes = group.settings.lanes
+        differences = [
+            f"{name}: expected {lanes} partitions (CRM_LANES), found {state.partitions}"
+            for name, state in sorted(states.items())
+            if state.partitions != lanes
+        ]
+        if differences:
+            raise TopicDiffersError(differences)
+        return {name: states[name].id for name in group.inputs}
 
 
 def complete_lanes(tps: Iterable[TopicPartition], inputs: Iterable[str]) -> set[int]:

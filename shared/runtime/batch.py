@@ -28,6 +28,7 @@ from shared.runtime.transaction import Transaction, Transactions
 
 MOST_REDOS = 20
 LARGE_BATCH = 500
+LARGE_BYTES = 256 * 1024
 
 
 class DeadLetterPolicy(Enum):
@@ -100,7 +101,7 @@ class Processor:
                 await self.process(half, proof)
 
     async def _commit(self, intake: Intake, proof: Awaitable[None] | None, gave_up: Poison | None = None) -> None:
-        decoded = _decode(self._parts.handler, intake, gave_up)
+        decoded = await self._decoded(intake, gave_up)
         for attempt in range(MOST_REDOS):
             try:
                 result = await self._try(intake, decoded, proof)
@@ -113,6 +114,11 @@ class Processor:
                 self.positions.update(intake.after)
                 self._parts.observer.committed(intake, result.tally, result.dead)
                 return
+
+    async def _decoded(self, intake: Intake, gave_up: Poison | None) -> "_Decoded":
+        if sum(len(record.value or b"") for record in intake.records) <= LARGE_BYTES:
+            return _decode(self._parts.handler, intake, gave_up)
+        return await asyncio.to_thread(_decode, self._parts.handler, intake, gave_up)
 
     async def _try(self, intake: Intake, decoded: "_Decoded", proof: Awaitable[None] | None) -> "_Result":
         group = self._parts.transactions.claims.group
@@ -146,17 +152,29 @@ class Processor:
         return _Result(tally, letters, dead, self._fuse.after(judged))
 
     async def fire(self, lanes: Mapping[int, datetime], limit: int) -> Sequence[DueInstant]:
-        """Apply the instants that fell due, `lanes` telling up to which time each; the caller holds `lock`."""
+        """Apply the instants that fell due, `lanes` telling up to which time each; the caller holds `lock`.
+
+        An instant that the handler fails on is found by halving, and set aside like an event.
+        """
         try:
             async with self._parts.transactions.begin(lanes) as transaction:
                 fired = await due.take(transaction.connection, lanes, limit)
                 if fired:
                     await self._decide(transaction, (), fired)
-        except BaseException:
+        except BaseException as error:
             self._parts.handler.forget()
-            raise
+            if verdict(error) is not Verdict.ISOLATE or not isinstance(error, Exception):
+                raise
+            return await (self.fire(lanes, limit // 2) if limit > 1 else self._set_aside(lanes, error))
         self._parts.observer.fired(fired)
         return fired
+
+    async def _set_aside(self, lanes: Mapping[int, datetime], error: Exception) -> Sequence[DueInstant]:
+        async with self._parts.transactions.begin(lanes) as transaction:
+            taken = await due.take(transaction.connection, lanes, 1)
+            letters = [dead_letters.of_instant(instant, type(error).__name__) for instant in taken]
+            await dead_letters.keep(transaction.connection, self._parts.transactions.claims.group, letters)
+        return taken
 
     async def _decide(
         self, transaction: Transaction, events: Sequence[Received[Any]], fired: Sequence[DueInstant]
@@ -166,7 +184,7 @@ class Processor:
             state = await handler.load(transaction.connection, handler.keys(events, fired))
         now = self._parts.clock.now()
         with observer.phase("decide"):
-            if len(events) > LARGE_BATCH:
+            if len(events) + len(fired) > LARGE_BATCH:
                 # Heartbeats share this event loop: a thread lets it breathe while a large batch is decided.
                 decision = await asyncio.to_thread(handler.decide, events, fired, state, now)
             else:

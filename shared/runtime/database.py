@@ -41,6 +41,8 @@ def new_pool(
         min_size=2,
         max_size=size,
         timeout=10,
+        # The pool doubles its pauses within this time: a database that was away for long is found again soon.
+        reconnect_timeout=10,
         open=False,
         name=f"rapport-{service}",
         check=AsyncConnectionPool.check_connection,

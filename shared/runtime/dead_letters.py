@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import LiteralString
+from zlib import crc32
 
 import msgspec
 from psycopg import AsyncConnection
 
 from shared.runtime.handler import Conflict, Dead
-from shared.runtime.records import Poison, Record
+from shared.runtime.records import DueInstant, PlainRecord, Poison, Record
 
 OPEN_DEAD_LETTERS: LiteralString = "SELECT reason, count(*) FROM dead_letters GROUP BY reason"
 _KEEP = """
@@ -27,6 +28,16 @@ class DeadLetter:
     record: Record
     index: int
     outcome: Dead | Conflict
+
+
+def of_instant(instant: DueInstant, error: str) -> DeadLetter:
+    """Make the dead letter of a due instant: no topic has it, so its own time is its place and its key its value."""
+    milliseconds = int(instant.at.timestamp() * 1000)
+    record = PlainRecord(
+        topic="due", partition=instant.lane, offset=milliseconds, timestamp=milliseconds, value=instant.key.encode()
+    )
+    # Two customers may be due in the same instant.
+    return DeadLetter(record, crc32(instant.key.encode()) & 0x7FFFFFFF, Dead(Poison("handler_failed", found=error)))
 
 
 async def keep(connection: AsyncConnection, group: str, letters: Sequence[DeadLetter]) -> None:

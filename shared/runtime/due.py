@@ -21,7 +21,9 @@ _TAKE = """
     )
     DELETE FROM due d USING fallen f WHERE d.lane = f.lane AND d.key = f.key RETURNING d.lane, d.key, d.at
 """
-_NEXT = "SELECT lane, min(at) FROM due WHERE lane = ANY(%s) GROUP BY lane"
+_NEXT = """
+    SELECT n.lane, (SELECT min(d.at) FROM due d WHERE d.lane = n.lane) FROM unnest(%s) AS n (lane)
+"""
 
 
 async def change(connection: AsyncConnection, changes: Iterable[DueChange]) -> None:
@@ -55,4 +57,4 @@ async def take(connection: AsyncConnection, until: Mapping[int, datetime], limit
 async def following(connection: AsyncConnection, lanes: Sequence[int]) -> dict[int, datetime]:
     """Return each lane's next instant."""
     cursor = await connection.execute(_NEXT, (int4s(lanes),))
-    return dict(await cursor.fetchall())
+    return {lane: at for lane, at in await cursor.fetchall() if at is not None}

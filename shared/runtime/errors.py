@@ -88,6 +88,16 @@ class TopicRecreatedError(FatalError):
         )
 
 
+class RowMissingError(FatalError):
+    """A committed publication cannot be rendered: rows that it was made from are gone."""
+
+    def __init__(self, topic: str, lane: int, missing: int) -> None:
+        super().__init__(
+            f"{topic}[{lane}]: {missing} rows that are to be published are not in the tables any more. "
+            "Restore them: a log must not skip a number."
+        )
+
+
 class TopicMissingError(FatalError):
     """A topic that this service needs is not there."""
 

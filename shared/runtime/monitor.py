@@ -60,11 +60,13 @@ class Monitor:
     async def _measure_lag(self) -> None:
         group = self._group
         held = dict(group.processor.positions)
+        # A spare replica holds nothing and asks all the same: it is ready when Kafka answers.
+        asked = held or [(topic, 0) for topic in group.inputs]
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            ends = await kafka_input.ends(self._looker, asked)
+        group.health.kafka_answered()
         if not held:
             return
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            ends = await kafka_input.ends(self._looker, held)
-        group.health.kafka_answered()
         behind = {place: max(0, ends[place] - position.next_offset) for place, position in held.items()}
         for (topic, partition), count in behind.items():
             group.metrics.gauge("crm_consumer_lag_records", topic=topic, partition=str(partition)).set(count)

@@ -52,11 +52,11 @@ class Tally:
 
 _LOAD = """
     SELECT lane, topic, topic_id, next_offset, incarnation, last_sequence FROM positions
-    WHERE input_group = %s AND lane = ANY(%s)
+    WHERE input_group = %s AND lane = ANY(%s) AND topic = ANY(%s)
 """
 _START = """
     INSERT INTO positions (input_group, lane, topic, topic_id, next_offset)
-    SELECT %s, * FROM unnest(%s, %s, %s, %s)
+    SELECT %s, * FROM unnest(%s, %s, %s, %s) ON CONFLICT (input_group, lane, topic) DO NOTHING
 """
 _MOVE = """
     UPDATE positions p SET next_offset = n.next_offset, incarnation = n.incarnation, last_sequence = n.last_sequence,
@@ -69,9 +69,11 @@ _MOVE = """
 """
 
 
-async def load(connection: AsyncConnection, group: str, lanes: Iterable[int]) -> dict[Place, Stored]:
-    """Read the positions of these lanes."""
-    cursor = await connection.execute(_LOAD, (group, int4s(sorted(lanes))))
+async def load(
+    connection: AsyncConnection, group: str, lanes: Iterable[int], topics: Iterable[str]
+) -> dict[Place, Stored]:
+    """Read the positions of these lanes in these topics; what was an input once is left alone."""
+    cursor = await connection.execute(_LOAD, (group, int4s(sorted(lanes)), texts(sorted(topics))))
     return {
         (name, lane): Stored(Position(next_offset, incarnation, last_sequence), topic_id)
         for lane, name, topic_id, next_offset, incarnation, last_sequence in await cursor.fetchall()
@@ -79,7 +81,7 @@ async def load(connection: AsyncConnection, group: str, lanes: Iterable[int]) ->
 
 
 async def start(connection: AsyncConnection, group: str, stored: Mapping[Place, Stored]) -> None:
-    """Write first positions."""
+    """Write first positions; one that is there already stays."""
     places = sorted(stored)
     await connection.execute(
         _START,

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
 from shared.contracts.envelope import Headers
@@ -12,9 +14,11 @@ from shared.contracts.topics import LARGEST_MESSAGE_BYTES
 from shared.runtime.errors import FatalError
 from shared.runtime.handler import DirectMessage, Message
 from shared.runtime.settings import RuntimeSettings
+from shared.runtime.watchdog import within
 
 BATCH_BYTES = 256 * 1024
 ENVELOPE_BYTES = 64 * 1024
+STOP_SECONDS = 5.0
 
 
 class MessageTooLargeError(FatalError):
@@ -28,12 +32,16 @@ class Producing:
     """Sends runs of messages; one process has one.
 
     Idempotent with acks=all: what is acknowledged is on every in-sync replica once and in order. After an error the
-    outcome is unknown and the run is sent again from what PostgreSQL holds.
+    outcome is unknown, the run is sent again from what PostgreSQL holds, and by a new producer: the old one has counted
+    a sequence that the broker never saw, and every later batch would be refused.
     """
 
     def __init__(self, settings: RuntimeSettings) -> None:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
+        self._broken = False
+        self._renewing = asyncio.Lock()
+        self._heard_of: set[tuple[str, int]] = set()
 
     async def start(self) -> None:
         """Connect."""
@@ -63,26 +71,52 @@ class Producing:
         """Send a run of messages with their final headers to one partition, in order.
 
         Returns, once all are acknowledged, the offsets they took as (first, count) stretches in order.
+
+        Raises:
+            MessageTooLargeError: before anything after that message was sent.
+            KafkaError: some or all were not acknowledged.
         """
-        producer = self._producer
-        assert producer is not None  # noqa: S101 - started before anything is processed
+        producer = await self._sound()
+        try:
+            return await self._send(producer, topic, lane, run)
+        except KafkaError:
+            self._broken = self._broken or producer is self._producer
+            raise
+
+    async def _sound(self) -> AIOKafkaProducer:
+        async with self._renewing:
+            if self._broken or self._producer is None:
+                await within(STOP_SECONDS, "stop the producer", self.stop())
+                self._heard_of.clear()
+                await self.start()
+                self._broken = False
+            return self._producer
+
+    async def _send(
+        self, producer: AIOKafkaProducer, topic: str, lane: int, run: Iterable[tuple[Message, Headers]]
+    ) -> list[tuple[int, int]]:
         sent: list[tuple[asyncio.Future[RecordMetadata], int]] = []
         batch = producer.create_batch()
         for message, headers in run:
-            if batch.append(key=message.key, value=message.value, timestamp=None, headers=headers) is not None:
-                continue
-            if batch.record_count():
-                sent.append((await producer.send_batch(batch, topic, partition=lane), batch.record_count()))
-                batch = producer.create_batch()
-                if batch.append(key=message.key, value=message.value, timestamp=None, headers=headers) is not None:
-                    continue
-            # Larger than a batch of ours: it travels alone.
             size = len(message.value or b"")
             if size > LARGEST_MESSAGE_BYTES - ENVELOPE_BYTES:
                 raise MessageTooLargeError(topic, size)
-            future = await producer.send(topic, message.value, message.key, partition=lane, headers=headers)
-            sent.append((future, 1))
-            batch = producer.create_batch()
+            if batch.append(key=message.key, value=message.value, timestamp=None, headers=headers) is None:
+                sent.append(await self._submit(producer, batch, topic, lane))
+                batch = producer.create_batch()
+                # A first message is taken whatever its size.
+                batch.append(key=message.key, value=message.value, timestamp=None, headers=headers)
         if batch.record_count():
-            sent.append((await producer.send_batch(batch, topic, partition=lane), batch.record_count()))
+            sent.append(await self._submit(producer, batch, topic, lane))
         return [((await future).offset, count) for future, count in sent]
+
+    async def _submit(
+        self, producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, lane: int
+    ) -> "tuple[asyncio.Future[RecordMetadata], int]":
+        future = await producer.send_batch(batch, topic, partition=lane)
+        if (topic, lane) not in self._heard_of:
+            # The broker takes any sequence from a producer that it does not know: were this batch refused, the next
+            # one would be accepted, and the log would have a hole.
+            await future
+            self._heard_of.add((topic, lane))
+        return future, batch.record_count()

@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from shared.contracts.envelope import Headers
 from shared.contracts.topics import Kind
 from shared.runtime.arrays import int4s, int8s, texts
+from shared.runtime.errors import RowMissingError
 from shared.runtime.failpoints import Failpoints
 from shared.runtime.handler import Message, Outlet
 from shared.runtime.intake import Place
@@ -191,6 +192,9 @@ class Publisher:
     def _note_offsets(self, place: Place, taken: Sequence[tuple[int, int]]) -> None:
         last = self.acknowledged.get(place, -1)
         for base, count in taken:
+            if base < 0:
+                # Acknowledged as a repeat of what was there already: nobody says where.
+                continue
             if base > last + 1:
                 self.foreign.append((place, last + 1, base))
             last = base + count - 1
@@ -202,13 +206,18 @@ class Publisher:
         lanes = int4s([lane for _, lane in places])
         sequences = int8s([upto[place] for place in places])
         async with self._transactions.begin({lane for _, lane in places}) as transaction:
-            offsets = int8s([self.acknowledged[place] for place in places])
+            offsets = int8s([self._looked_at_until(place) for place in places])
             await transaction.connection.execute(_SETTLE, (topics, lanes, sequences, offsets))
             await transaction.connection.execute(_DELETE, (topics, lanes, sequences))
         for place in places:
             self._outboxes[place].sent(upto[place])
         async with self.settled:
             self.settled.notify_all()
+
+    def _looked_at_until(self, place: Place) -> int:
+        """Return the offset before which nothing waits for the auditor: who takes over begins to look there."""
+        waiting = [first - 1 for where, first, _ in self.foreign if where == place]
+        return min([self.acknowledged[place], *waiting])
 
     async def _look(self) -> bool:
         """Render what the table has from elsewhere or from before a crash; tells whether there was any."""
@@ -221,7 +230,10 @@ class Publisher:
             for topic, lane, first, keys in await cursor.fetchall():
                 outbox = self._outbox((topic, lane))
                 if not outbox.holds(first):
-                    outbox.add(first, await self._outlet.render(connection, topic, [bytes(key) for key in keys]))
+                    rendered = await self._outlet.render(connection, topic, [bytes(key) for key in keys])
+                    if len(rendered) != len(keys):
+                        raise RowMissingError(topic, lane, len(keys) - len(rendered))
+                    outbox.add(first, rendered)
                     found = True
         return found
 

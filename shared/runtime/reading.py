@@ -60,6 +60,7 @@ class Reader:
 
     async def _poll(self) -> dict[Place, Sequence[Record]]:
         settings = self._group.settings
+        polled: dict[Place, Sequence[Record]] = {}
         try:
             polled = await kafka_input.poll(self._consumer, POLL_SECONDS, settings.batch_max_events)
             count = sum(map(len, polled.values()))
@@ -71,8 +72,8 @@ class Reader:
                     polled[place] = [*polled.get(place, ()), *records]
         except NoOffsetForPartitionError:
             # Kafka's group knows no offset, and we never ask it for one: the partition was assigned a moment ago, and
-            # its position comes from PostgreSQL by `seek`.
-            return {}
+            # its position comes from PostgreSQL by `seek`. What the first poll gave is not given again.
+            return polled
         except OffsetOutOfRangeError:
             # Cut, deleted by retention, or another topic of that name: say which, instead of starting anywhere.
             await self.check()
@@ -140,7 +141,7 @@ class Reader:
         group.processor.forget()
         lanes = group.claims.lanes
         async with group.transactions.begin(lanes) as transaction:
-            stored = await positions.load(transaction.connection, group.name, lanes)
+            stored = await positions.load(transaction.connection, group.name, lanes, group.inputs)
         group.processor.positions = {place: one.position for place, one in stored.items()}
         for (topic, lane), position in group.processor.positions.items():
             self._consumer.seek(TopicPartition(topic, lane), position.next_offset)

@@ -117,7 +117,7 @@ async def _first_end(*loops: Coroutine[Any, Any, None]) -> None:
             # Libraries may swallow a cancellation: without another one nobody would work, and nobody would end.
             _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
     errors = [error for task in done if not task.cancelled() and (error := task.exception()) is not None]
-    raise min(errors, key=_gravity)
+    raise min(errors, key=_gravity, default=asyncio.CancelledError())
 
 
 def _gravity(error: BaseException) -> int:

@@ -87,7 +87,7 @@ RUNTIME_TABLES_V1: tuple[str, ...] = (
         headers       bytea       NOT NULL,
         record_at     timestamptz NOT NULL,
         dead_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
-        CONSTRAINT dead_letters_once UNIQUE (input_group, topic, lane, record_offset, event_index)
+        CONSTRAINT dead_letters_once UNIQUE (input_group, topic, lane, record_offset, event_index, record_at)
     )
     """,
 )

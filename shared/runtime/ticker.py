@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aiokafka import AIOKafkaConsumer
 
@@ -17,6 +17,7 @@ from shared.runtime.retry import Backoff, Verdict, verdict
 log = logger(__name__)
 
 MOST_AT_ONCE = 2000
+MOST_BEHIND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,9 @@ class Ticker:
                 for lane in fallen
                 if lane in group.claims.lanes and self._horizons[lane].reached(group.processor.positions)
             }
+            # What came meanwhile would be judged at a later time than it was read to: look once more where inputs end.
+            for lane in [lane for lane, at in ready.items() if now - at > MOST_BEHIND]:
+                del ready[lane], self._horizons[lane]
             if not ready:
                 return 0
             fired = await group.processor.fire(ready, MOST_AT_ONCE)

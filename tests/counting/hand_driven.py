@@ -90,7 +90,7 @@ class Worker:
         wanted = sorted(lanes)
         epochs = await take_lanes(self.pool, GROUP, wanted, self.name)
         async with self.pool.connection() as connection, connection.transaction():
-            stored = await positions.load(connection, GROUP, wanted)
+            stored = await positions.load(connection, GROUP, wanted, [CLICKS.name])
             new = {
                 (CLICKS.name, lane): Stored(Position(0), TOPIC_ID)
                 for lane in wanted
@@ -143,6 +143,17 @@ class Refusing(CountingHandler):
         now: datetime,  # noqa: ARG002 - the interface's
     ) -> Decision[Rows]:
         return Decision(Rows({}, {}, []), [Dead(Poison("refused"))] * len(events))
+
+
+class FailingOn(CountingHandler):
+    """Fails on whoever is called `clock:1`, as a bug that one customer's state brings out."""
+
+    def decide(
+        self, events: Sequence[Received[Click]], due: Sequence[DueInstant], state: State, now: datetime
+    ) -> Decision[Rows]:
+        if any(instant.key == "clock:1" for instant in due):
+            raise ValueError("a bug")
+        return super().decide(events, due, state, now)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from shared.runtime.errors import FencedError, FuseBlownError, OffsetGapError, P
 from shared.runtime.fuse import Limits
 from shared.runtime.handler import Publication
 from shared.runtime.intake import Position, take_in
-from tests.counting.hand_driven import NOW, Refusing, click, nonsense, worker
+from tests.counting.hand_driven import NOW, FailingOn, Refusing, click, nonsense, worker
 from tests.counting.handler import counted
 from tests.counting.topics import COUNTED
 
@@ -37,6 +37,22 @@ async def test_a_zombies_clock_tick_fires_nothing(counting_database: str) -> Non
         await new.fire({0: NOW + timedelta(seconds=5)})
         assert await new.rows("SELECT version FROM counts") == [(2,)]
         assert await new.rows("SELECT * FROM due") == []
+
+
+async def test_an_instant_that_the_handler_fails_on_is_set_aside_alone(counting_database: str) -> None:
+    async with worker("one", counting_database, kind=FailingOn) as one:
+        await one.claim()
+        await one.process(click(0, "a", "clock:1"), click(1, "b", "clock:2"), click(2, "c", "clock:3"))
+        for _ in range(4):
+            await one.fire({0: NOW + timedelta(seconds=5)})
+        assert await one.rows("SELECT who, version FROM counts ORDER BY who") == [
+            ("clock:1", 1),
+            ("clock:2", 2),
+            ("clock:3", 2),
+        ]
+        letters = await one.rows("SELECT topic, reason, value FROM dead_letters")
+        assert letters == [("due", "handler_failed", b"clock:1")]
+        assert await one.rows("SELECT * FROM due") == []
 
 
 async def test_a_claim_ends_a_transaction_that_stands_still(counting_database: str) -> None:
