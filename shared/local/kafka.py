@@ -73,7 +73,9 @@ class EmbeddedKafka(EmbeddedServer):
         settings = self._configure(ports, fresh)
         identifier = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # a second of work: no time to warm up
-        command = self._java(quick, "kafka.tools.StorageTool", "format", "-t", identifier, "-c", str(settings))
+        # As one argument: every 64th identifier begins with a dash, which the tool would take for an option.
+        told = [f"--cluster-id={identifier}", f"--config={settings}"]
+        command = self._java(quick, "kafka.tools.StorageTool", "format", *told)
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as sink:
             try:
