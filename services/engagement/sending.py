@@ -1,14 +1,15 @@
 """The sender: writes down what it is about to send, sends, writes down the answers, and never sends twice."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.engagement.domain import ledger as life
 from services.engagement.domain.campaign import Campaign
 from services.engagement.domain.contact import Contact
-from services.engagement.domain.ledger import Answer, Deferred, Entry, Lost, RetryPolicy
+from services.engagement.domain.ledger import Answer, Entry, Lost, NotSent, RetryPolicy
 from services.engagement.domain.mail import Mail, compose, render
 from services.engagement.domain.permission import Rule, Send, Skip, Wish, may_we_contact
 from services.engagement.domain.templates import TemplateError
@@ -22,15 +23,30 @@ from shared.runtime.transaction import Transactions
 log = logger(__name__)
 
 FLUSH_SECONDS = 1.0
+CLAIM_HOLDS = timedelta(seconds=10)
+"""How long after consent was asked a mail may still be begun; what is left then is claimed, and asked for, anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A message that was written down as being sent: which attempt it is, and whose lane it belongs to."""
+    """A message that was written down as being sent: which attempt it is, whose lane it is, and under which epoch."""
 
     lane: int
+    epoch: int
     number: int
     caused_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """When consent was asked, by two clocks: a wall clock may be set back, a steady one may stand still with us."""
+
+    wall: datetime
+    steady: float
+
+    def still_holds(self, now: datetime) -> bool:
+        """Say whether a mail may still be begun on what was answered."""
+        return now - self.wall < CLAIM_HOLDS and time.monotonic() - self.steady < CLAIM_HOLDS.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +63,10 @@ class Sender:
     `accepted` is told when each accepted message's cause was accepted by us, if that is known.
 
     What is `sending` in the ledger was put there by a round of ours that still runs, or by a sender that is gone:
-    between two rounds it is always the latter.
+    between two rounds it is always the latter, or ours and its answer is kept.
+
+    Answers outlive a rebalance: they are kept while their lanes are not held, written when these come back, and
+    forgotten when others were given to us instead.
     """
 
     def __init__(
@@ -69,6 +88,7 @@ class Sender:
         self._accepted = accepted
         self._attempts: dict[str, Attempt] = {}
         self._answers: dict[str, Answer] = {}
+        self._in_doubt: set[str] = set()
         self._taken_over: Mapping[int, int] = {}
 
     async def round(self) -> int:
@@ -78,33 +98,42 @@ class Sender:
             FencedError, psycopg.Error: the ledger could not be written; answers are kept and written by the next round.
             MailServerUnreachableError: there is no connection; nothing was taken.
         """
-        await self._write_answers()
+        # Lanes may come back at any `await`: none is taken over before the answers kept for it are written.
+        while self._writable():
+            await self._write_answers()
         await self._take_over()
         lanes = self._transactions.claims.lanes
         if not lanes or not await self._ledger.has_due(sorted(lanes), self._clock.now()):
             return 0
         await self._mailer.ready()
-        taken, mails = await self._claim(lanes)
+        epochs = self._transactions.claims.epochs(self._transactions.claims.lanes)
+        if epochs != self._taken_over:
+            # They moved while we looked: what their last sender left behind comes first.
+            return 0
+        asked = Asked(self._clock.now(), time.monotonic())
+        taken, mails = await self._claim(epochs)
         if mails:
-            await self._deliver(mails)
+            await self._deliver(mails, asked)
         return taken
 
-    async def _claim(self, lanes: frozenset[int]) -> tuple[int, list[Mail]]:
+    async def _claim(self, lanes: Mapping[int, int]) -> tuple[int, list[Mail]]:
         mails: list[Mail] = []
         try:
             async with self._transactions.begin(lanes) as transaction:
                 now = self._clock.now()
                 waiting = await self._ledger.take(transaction.connection, sorted(lanes), now, self._pace.batch)
-                stepped = list(self._decide(waiting, mails, now))
+                stepped = list(self._decide(waiting, lanes, mails, now))
                 if stepped:
                     transaction.publish(publications(await self._ledger.write(transaction.connection, stepped)))
         except BaseException:
             # Whether this was committed is unknown, that nothing of it was sent is certain.
-            self._answers.update(dict.fromkeys(self._attempts, Deferred("not_sent")))
+            keys = [mail.key for mail in mails]
+            self._answers.update(dict.fromkeys(keys, NotSent()))
+            self._in_doubt.update(keys)
             raise
         return len(stepped), mails
 
-    def _decide(self, waiting: Waiting, mails: list[Mail], now: datetime) -> Iterator[Entry]:
+    def _decide(self, waiting: Waiting, epochs: Mapping[int, int], mails: list[Mail], now: datetime) -> Iterator[Entry]:
         for entry in waiting.entries:
             campaign = self._planning.campaigns.get(entry.origin.campaign)
             decided = self._prepare(entry, campaign, waiting.contacts.get(entry.origin.customer_id), now)
@@ -113,7 +142,8 @@ class Sender:
                 continue
             claimed, mail = decided
             mails.append(mail)
-            self._attempts[entry.key] = Attempt(entry.origin.lane, claimed.attempt, entry.origin.caused_at)
+            lane = entry.origin.lane
+            self._attempts[entry.key] = Attempt(lane, epochs[lane], claimed.attempt, entry.origin.caused_at)
             yield claimed
 
     def _prepare(
@@ -133,9 +163,9 @@ class Sender:
         message_id = claimed.provider_id or ""
         return claimed, compose(entry.key, message_id, campaign, verdict.address, rendered, now)
 
-    async def _deliver(self, mails: list[Mail]) -> None:
+    async def _deliver(self, mails: list[Mail], asked: Asked) -> None:
         delivery = asyncio.create_task(
-            self._mailer.deliver(self._while_ours(mails), len(mails), self._answers.__setitem__), name="deliver"
+            self._mailer.deliver(self._while_ours(mails, asked), len(mails), self._answers.__setitem__), name="deliver"
         )
         try:
             while not delivery.done():
@@ -149,22 +179,27 @@ class Sender:
         await self._write_answers()
         delivery.result()
 
-    def _while_ours(self, mails: list[Mail]) -> Iterator[Mail]:
+    def _while_ours(self, mails: list[Mail], asked: Asked) -> Iterator[Mail]:
         for mail in mails:
-            attempt = self._attempts.get(mail.key)
-            if attempt is not None and attempt.lane in self._transactions.claims.lanes:
+            if self._same_claim(self._attempts[mail.key]) and asked.still_holds(self._clock.now()):
                 yield mail
-            elif attempt is not None:
-                self._answers[mail.key] = Deferred("not_sent")
+            else:
+                self._answers[mail.key] = NotSent()
+
+    def _same_claim(self, attempt: Attempt) -> bool:
+        claims = self._transactions.claims
+        return attempt.lane in claims.lanes and claims.epochs((attempt.lane,))[attempt.lane] == attempt.epoch
+
+    def _writable(self) -> dict[str, Answer]:
+        held = self._transactions.claims.lanes
+        return {key: answer for key, answer in self._answers.items() if self._attempts[key].lane in held}
 
     async def _write_answers(self) -> None:
-        held = self._transactions.claims.lanes
-        answers = {key: answer for key, answer in self._answers.items() if self._attempts[key].lane in held}
-        lost = self._answers.keys() - answers.keys()
-        if lost:
-            # The lane's new owner has written `unknown`, which nothing may overwrite.
-            log.warning("Answers came after their lanes were lost", action="send.late", messages=len(lost))
-            self._forget(lost)
+        # Whether such a claim was ours at all can't be told any more once another may have made the same attempt.
+        self._forget(
+            [key for key in self._in_doubt & self._writable().keys() if not self._same_claim(self._attempts[key])]
+        )
+        answers = self._writable()
         if not answers:
             return
         async with self._transactions.begin({self._attempts[key].lane for key in answers}) as transaction:
@@ -191,6 +226,11 @@ class Sender:
         if epochs == self._taken_over:
             return
         if epochs:
+            late = [key for key in self._answers if self._attempts[key].lane not in epochs]
+            if late:
+                # Whoever got the lane writes `unknown`, which nothing may overwrite.
+                log.warning("Answers came after their lanes were lost", action="send.late", messages=len(late))
+                self._forget(late)
             async with self._transactions.begin(epochs) as transaction:
                 now = self._clock.now()
                 orphans = await self._ledger.being_sent(transaction.connection, sorted(epochs))
@@ -205,3 +245,4 @@ class Sender:
         for key in keys:
             self._answers.pop(key, None)
             self._attempts.pop(key, None)
+            self._in_doubt.discard(key)

@@ -7,6 +7,7 @@ from psycopg import AsyncConnection
 from services.engagement.domain.announcement import Announcement
 from services.engagement.handlers import outreach_message
 from shared.runtime.arrays import byteas, int4s, texts, timestamps
+from shared.runtime.errors import FatalError
 from shared.runtime.handler import Current, Message
 
 _KEEP = """
@@ -20,13 +21,30 @@ _READ = """
 """
 
 
+class AnnouncementMissingError(FatalError):
+    """A row that a committed publication is rendered from is not there."""
+
+    def __init__(self, topic: str, missing: str) -> None:
+        super().__init__(
+            f"{topic}: the announcement {missing} of a committed message is gone: restore it from a backup"
+        )
+
+
 class PostgresOutlet:
     """Renders announcements again from their rows."""
 
-    async def render(self, connection: AsyncConnection, _topic: str, keys: Sequence[bytes]) -> Sequence[Message]:
-        """Render one message per announcement id, in their order."""
-        cursor = await connection.execute(_READ, (texts([key.decode() for key in keys]),))
-        return [outreach_message(Announcement(*row)) for row in await cursor.fetchall()]
+    async def render(self, connection: AsyncConnection, topic: str, keys: Sequence[bytes]) -> Sequence[Message]:
+        """Render one message per announcement id, in their order.
+
+        Raises:
+            AnnouncementMissingError: somebody deleted a row.
+        """
+        ids = [key.decode() for key in keys]
+        cursor = await connection.execute(_READ, (texts(ids),))
+        found = [Announcement(*row) for row in await cursor.fetchall()]
+        if len(found) != len(ids):
+            raise AnnouncementMissingError(topic, min(set(ids) - {one.id for one in found}))
+        return [outreach_message(one) for one in found]
 
     async def current(
         self, _connection: AsyncConnection, _topic: str, _message_keys: Sequence[bytes]

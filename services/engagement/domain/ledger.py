@@ -86,13 +86,20 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
+class NotSent:
+    """We did not hand it over after all: it is nobody's fault, and never a reason to give it up."""
+
+    reply: str = "not_sent"
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """Nobody knows whether the provider took it."""
 
     reply: str
 
 
-Answer = Accepted | Refused | Deferred | Lost
+Answer = Accepted | Refused | Deferred | NotSent | Lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +174,7 @@ def claim(entry: Entry, domain: str, now: datetime) -> Entry:
     )
 
 
-def settle(entry: Entry, attempt: int, answer: Answer, policy: RetryPolicy, now: datetime) -> Entry | None:
+def settle(entry: Entry, attempt: int, answer: Answer, policy: RetryPolicy, now: datetime) -> Entry | None:  # noqa: PLR0911 - one outcome for each answer
     """Write down the answer to an attempt; nothing if that attempt was given up for lost meanwhile."""
     if entry.state is not MessageState.SENDING or entry.attempt != attempt:
         return None
@@ -177,6 +184,9 @@ def settle(entry: Entry, attempt: int, answer: Answer, policy: RetryPolicy, now:
             return replace(after, state=MessageState.ACCEPTED)
         case Refused():
             return replace(after, state=MessageState.FAILED, rule="refused")
+        case NotSent():
+            # The attempt keeps its number: a late answer to it must never be taken for one to the next.
+            return replace(after, state=MessageState.RETRY_WAIT, due_at=now)
         case Deferred() if entry.attempt >= policy.attempts:
             return replace(after, state=MessageState.FAILED, rule="attempts_exhausted")
         case Deferred():

@@ -14,6 +14,8 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 DROP_BEFORE = "drop before data"
 DROP_AFTER = "drop after data"
 HANG = "hang"
+HOLD = "hold"
+"""Answer, but not before the server is told to."""
 
 
 @dataclass
@@ -25,6 +27,7 @@ class MailServer:
     script: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     connections: int = 0
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -55,6 +58,8 @@ class MailServer:
             _abort(server)
         if answer == HANG:
             await asyncio.Event().wait()
+        if answer == HOLD:
+            await self.released.wait()
         return "250 2.0.0 OK"
 
 

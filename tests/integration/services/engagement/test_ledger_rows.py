@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from prometheus_client import CollectorRegistry
 
-from services.engagement.adapters.postgres_announcements import PostgresOutlet
+from services.engagement.adapters.postgres_announcements import AnnouncementMissingError, PostgresOutlet
 from services.engagement.adapters.postgres_messages import PostgresLedger
 from services.engagement.adapters.postgres_totals import count
 from services.engagement.domain.ledger import claim, give_up_for_lost
@@ -34,6 +34,12 @@ async def test_what_was_announced_is_rendered_again_byte_by_byte(world: World) -
     async with world.pool.connection() as connection:
         rendered = await PostgresOutlet().render(connection, OUTREACH.name, [*keys, *keys])
     assert rendered == [publication.message for publication in given_up] * 2
+
+
+async def test_an_announcement_that_is_gone_stops_the_outlet_with_its_name(world: World) -> None:
+    async with world.pool.connection() as connection:
+        with pytest.raises(AnnouncementMissingError, match=r"gone-1.*restore"):
+            await PostgresOutlet().render(connection, OUTREACH.name, [b"gone-1"])
 
 
 async def test_two_steps_from_the_same_revision_cannot_both_be_written(world: World) -> None:

@@ -15,6 +15,7 @@ from services.engagement.domain.ledger import (
     Deferred,
     Entry,
     Lost,
+    NotSent,
     Origin,
     Refused,
     RetryPolicy,
@@ -30,7 +31,7 @@ POLICY = RetryPolicy(first=timedelta(minutes=1), attempts=3)
 TERMINAL = {MessageState.ACCEPTED, MessageState.FAILED, MessageState.UNKNOWN}
 
 some = st.integers(0, 1)
-fates = st.sampled_from(["accepted", "refused", "deferred", "lost before", "lost after"])
+fates = st.sampled_from(["accepted", "refused", "deferred", "not sent", "lost before", "lost after"])
 
 
 def origin(number: int) -> Origin:
@@ -53,6 +54,7 @@ class Sender:
     took_over: int = 0
     unsent: dict[str, int] = field(default_factory=dict)
     answers: dict[str, tuple[int, Answer]] = field(default_factory=dict)
+    in_doubt: dict[str, int] = field(default_factory=dict)
 
 
 class Outreach(RuleBasedStateMachine):
@@ -112,7 +114,8 @@ class Outreach(RuleBasedStateMachine):
             if fate == "committed":
                 sender.unsent[key] = claimed.attempt
             else:
-                sender.answers[key] = (claimed.attempt, Deferred("not_sent"))
+                sender.answers[key] = (claimed.attempt, NotSent())
+                sender.in_doubt[key] = sender.epoch
 
     @precondition(lambda self: bool(self.sending()))
     @rule(who=some, fate=fates)
@@ -128,6 +131,8 @@ class Outreach(RuleBasedStateMachine):
                 answer = Refused("550")
             case "deferred":
                 answer = Deferred("451")
+            case "not sent":
+                answer = NotSent()
             case _:
                 answer = Lost("disconnected")
         sender.answers[key] = (attempt, answer)
@@ -140,10 +145,13 @@ class Outreach(RuleBasedStateMachine):
             return  # fenced: it keeps them, and may get the lane back
         if self.holds(sender):
             for key, (attempt, answer) in sender.answers.items():
+                if sender.in_doubt.get(key, sender.epoch) != sender.epoch:
+                    continue  # another may have made the same attempt meanwhile
                 settled = settle(self.ledger[key], attempt, answer, POLICY, self.now)
                 if settled is not None:
                     self.ledger[key] = settled
         sender.answers.clear()
+        sender.in_doubt.clear()
 
     @rule(minutes=st.integers(1, 60))
     def time_passes(self, minutes: int) -> None:

@@ -13,6 +13,7 @@ from services.engagement.domain.ledger import (
     Deferred,
     IllegalStepError,
     Lost,
+    NotSent,
     Origin,
     Refused,
     RetryPolicy,
@@ -66,6 +67,7 @@ def test_an_occurrence_is_one_entry_of_one_customer_into_one_segment() -> None:
         (Accepted("250"), MessageState.ACCEPTED, None),
         (Refused("550 5.1.1"), MessageState.FAILED, "refused"),
         (Deferred("451"), MessageState.RETRY_WAIT, None),
+        (NotSent(), MessageState.RETRY_WAIT, None),
         (Lost("timeout"), MessageState.UNKNOWN, None),
     ],
 )
@@ -85,6 +87,12 @@ def test_pauses_grow_to_the_longest_and_attempts_come_to_an_end() -> None:
     last = settle(replace(SENDING, attempt=3), 3, Deferred("451"), POLICY, NOON)
     assert last is not None
     assert (last.state, last.rule) == (MessageState.FAILED, "attempts_exhausted")
+
+
+def test_a_message_that_we_did_not_hand_over_is_due_at_once_and_never_given_up() -> None:
+    again = settle(replace(SENDING, attempt=3), 3, NotSent(), POLICY, NOON)
+    assert again is not None
+    assert (again.state, again.due_at, again.attempt) == (MessageState.RETRY_WAIT, NOON, 3)
 
 
 def test_the_message_id_stays_the_same_over_attempts() -> None:
