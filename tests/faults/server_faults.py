@@ -16,6 +16,8 @@ from tests.faults.worker import Worker
 AFTERWARDS = 1000
 TERMINATIONS = 5
 GRACE_SECONDS = 25
+FETCHED = 12_000
+UNPUBLISHED = 200
 EVERY_NTH_COMMIT = 12
 MOST_CUTS = 12
 
@@ -72,6 +74,26 @@ def end_backends(scene: Scene) -> Outcome:
     return outcome(scene, f"{ended} backends terminated in {TERMINATIONS} rounds", more=_ended(workers))
 
 
+def kill_while_the_broker_hangs(scene: Scene) -> Outcome:
+    """Pause the broker while a worker applies what it has fetched and can't publish, then kill -9 the worker."""
+    stack = scene.stack
+    assert stack is not None
+    scene.feed().send(FETCHED)
+    victim = scene.worker("victim", CRM_BATCH_MAX_EVENTS="20")
+    victim.wait_claimed()
+    until(lambda: _read(scene), "something is applied")
+    stack.kafka.pause()
+    try:
+        before = _read(scene)
+        until(lambda: _read(scene) > before + UNPUBLISHED, "more is applied under a paused broker")
+        victim.process.kill()
+        victim.wait_end()
+    finally:
+        stack.kafka.resume()
+    scene.worker("successor").wait_claimed()
+    return outcome(scene, f"killed under a paused broker, over {UNPUBLISHED} records applied and not published")
+
+
 def stop_while_the_broker_hangs(scene: Scene) -> Outcome:
     """Tell a worker to stop, twice, while the broker stands still: it ends within its grace, and another goes on."""
     stack = scene.stack
@@ -118,9 +140,17 @@ def rows(subject: Subject) -> Iterator[Row]:
     yield Row(subject, "broker kill", kill_broker)
     yield Row(subject, "database restart", restart_database)
     yield Row(subject, "backends terminated", end_backends)
+    yield Row(subject, "killed while the broker hangs", kill_while_the_broker_hangs)
     yield Row(subject, "told to stop while the broker hangs", stop_while_the_broker_hangs)
     yield Row(subject, "commit cut", cut_commits)
 
 
 def _ended(workers: Sequence[Worker]) -> list[str]:
     return [f"{one.name} ended: {one.error()}" for one in workers if one.process.poll() is not None]
+
+
+def _read(scene: Scene) -> int:
+    with scene.world.connect(scene.subject.stage.service) as connection:
+        row = connection.execute("SELECT coalesce(sum(records_read), 0) FROM positions").fetchone()
+        assert row is not None
+        return int(row[0])
