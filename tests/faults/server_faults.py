@@ -73,15 +73,15 @@ def end_backends(scene: Scene) -> Outcome:
     return outcome(scene, f"{ended} backends terminated in {TERMINATIONS} rounds", more=_ended(workers))
 
 
-def kill_while_the_broker_hangs(scene: Scene) -> Outcome:
-    """Pause the broker between a COMMIT and its publishing, then kill -9: what was committed must still go out."""
+def kill_while_the_broker_is_away(scene: Scene) -> Outcome:
+    """Kill the broker between a COMMIT and its publishing, then the worker: what was committed must still go out."""
     stack = scene.stack
     assert stack is not None
     feed = scene.feed().start()
     victim = scene.worker("victim", f"before_publish=stop:{PAUSE_SECONDS}s@4")
     scene.wait_fired()
     victim.wait_stopped()
-    stack.kafka.pause()
+    stack.kafka.kill()
     try:
         victim.wait_awake(PAUSE_SECONDS + 5)
         # By then it has long tried to send what it holds.
@@ -89,11 +89,11 @@ def kill_while_the_broker_hangs(scene: Scene) -> Outcome:
         victim.process.kill()
         victim.wait_end()
     finally:
-        stack.kafka.resume()
+        stack.kafka.start()
     scene.worker("successor").wait_claimed()
     feed.wait_more(AFTERWARDS)
     feed.stop()
-    return outcome(scene, "killed under a paused broker, with a commit that is not published")
+    return outcome(scene, "broker killed, then worker, with a commit that is not published")
 
 
 def stop_while_the_broker_hangs(scene: Scene) -> Outcome:
@@ -142,7 +142,7 @@ def rows(subject: Subject) -> Iterator[Row]:
     yield Row(subject, "broker kill", kill_broker)
     yield Row(subject, "database restart", restart_database)
     yield Row(subject, "backends terminated", end_backends)
-    yield Row(subject, "killed while the broker hangs", kill_while_the_broker_hangs)
+    yield Row(subject, "killed while the broker is away", kill_while_the_broker_is_away)
     yield Row(subject, "told to stop while the broker hangs", stop_while_the_broker_hangs)
     yield Row(subject, "commit cut", cut_commits)
 
