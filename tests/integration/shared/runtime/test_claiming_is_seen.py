@@ -24,7 +24,7 @@ class PlainTopic:
 
 async def test_the_last_commit_is_told_before_the_first_batch(stack: StackAddresses, counting_database: str) -> None:
     admin, partition = TopicAdmin(stack.kafka), TopicPartition(PlainTopic.name, 0)
-    admin.create([PlainTopic()], 1, 1)
+    admin.create([PlainTopic()], 4, 1)
     settings = RuntimeSettings.model_validate(
         {"kafka_bootstrap_servers": stack.kafka, "database_url": stack.database_url}
     )

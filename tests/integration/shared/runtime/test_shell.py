@@ -134,7 +134,7 @@ def test_an_error_while_composing_ends_with_code_1_and_no_stack(start: Start) ->
 def test_a_wrong_setting_ends_with_code_2_in_words(start: Start) -> None:
     with start("run", CRM_COUNTING_LANES="many") as program:
         assert program.process.wait(20) == 2
-        assert "CRM_COUNTING_LANES: expected a valid integer" in program.text()
+        assert "CRM_COUNTING_LANES: expected a whole number" in program.text()
         assert "Traceback" not in program.text()
 
 
