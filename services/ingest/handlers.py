@@ -5,9 +5,8 @@ from datetime import datetime
 
 from psycopg import AsyncConnection
 
-from services.ingest.domain.identities import Identities
 from services.ingest.domain.problems import Problem
-from services.ingest.domain.reading import Reading, Refused, read
+from services.ingest.domain.reading import Reader, Reading, Refused, read
 from services.ingest.messages import dead_letter, interaction_message
 from services.ingest.ports import Entry, Quarantine
 from shared.contracts.partitioning import lane_of
@@ -19,14 +18,14 @@ from shared.runtime.records import DueInstant, Poison, Received, Record
 class IngestHandler:
     """The handler of ingest: stateless, and deterministic, so that a batch may be done again."""
 
-    def __init__(self, identities: Identities, lanes: int, quarantine: Quarantine) -> None:
-        self._identities = identities
+    def __init__(self, reader: Reader, lanes: int, quarantine: Quarantine) -> None:
+        self._reader = reader
         self._lanes = lanes
         self._quarantine = quarantine
 
     def decode(self, record: Record) -> Sequence[Reading]:
         """Read the events of a record; a refused one is an event too, for it goes to the quarantine."""
-        return read(record, self._identities)
+        return read(record, self._reader)
 
     def keys(self, events: Sequence[Received[Reading]], due: Sequence[DueInstant]) -> None:
         """Name nothing: ingest has no state."""

@@ -85,3 +85,8 @@ FAMILY_OF: dict[str, Family] = {name: family for family, names in _NAMES.items()
 def family_of(name: str) -> Family:
     """Tell an event's family by its name; an unknown name is `generic`, never an error."""
     return FAMILY_OF.get(name, Family.GENERIC)
+
+
+def is_known(name: str) -> bool:
+    """Tell whether the catalogue has that event name; a strict source may send no other."""
+    return name in FAMILY_OF

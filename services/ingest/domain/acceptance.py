@@ -11,8 +11,9 @@ from services.ingest.domain.fingerprint import dedupe_key, payload_hash
 from services.ingest.domain.identities import Blocked, Identities
 from services.ingest.domain.payloads import payload_of
 from services.ingest.domain.problems import Problem, Reason, Stage
+from services.ingest.domain.sources import Source, Strictness
 from services.ingest.domain.times import happened, microseconds
-from shared.contracts.catalogue import family_of
+from shared.contracts.catalogue import family_of, is_known
 from shared.contracts.identities import IdentityKind, IdentityRef, strength
 from shared.contracts.interactions import Interaction
 
@@ -24,13 +25,17 @@ _USER_ID = IdentityKind.USER_ID.value
 _ANONYMOUS_ID = IdentityKind.ANONYMOUS_ID.value
 
 
-def accept(draft: Draft, identities: Identities, received: datetime, message_id: str) -> Interaction | Problem:
+def accept(
+    draft: Draft, identities: Identities, source: Source, received: datetime, message_id: str
+) -> Interaction | Problem:
     """Check a draft and name it; `message_id` is the event's own or the one derived from its place."""
     paths = draft.paths
     name = draft.name
     found = _text(message_id, LONGEST_MESSAGE_ID, paths.message_id) or _text(name, LONGEST_NAME, paths.name)
     if found is not None:
         return found
+    if source.strictness is Strictness.STRICT and not is_known(name):
+        return Problem(Stage.ENVELOPE, Reason.UNKNOWN_EVENT, paths.name, "a name of the catalogue", "another name")
     people = _identities(draft, identities)
     if isinstance(people, Problem):
         return people

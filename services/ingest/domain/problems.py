@@ -15,6 +15,7 @@ class Stage(StrEnum):
     IDENTITY = "identity"
     PAYLOAD = "payload"
     LIMITS = "limits"
+    POLICY = "policy"
 
 
 class Reason(StrEnum):
@@ -43,6 +44,8 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     TOO_LONG = "too_long"
     TOO_DEEP = "too_deep"
+    UNKNOWN_EVENT = "unknown_event"
+    SOURCE_PAUSED = "source_paused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A raw record becomes events: accepted ones in our shape, refused ones with what is wrong and their own bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from services.ingest.domain.identities import Identities
 from services.ingest.domain.problems import Problem, Reason, Stage
 from services.ingest.domain.shapes import cloudevents, segment
 from services.ingest.domain.shapes.items import LARGEST_BATCH, Item
+from services.ingest.domain.sources import Source
 from services.ingest.domain.times import arrival
 from shared.contracts.interactions import Interaction
 from shared.contracts.records import Record
@@ -20,6 +21,15 @@ from shared.contracts.records import Record
 UNKNOWN_SOURCE = "unknown"
 _LONGEST_SOURCE = 255
 _CONTENT_TYPE = "content-type"
+_PAUSED = Problem(Stage.POLICY, Reason.SOURCE_PAUSED, "", "a source that is not paused", "a paused source")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What reading needs to know beside the record: how identities are named, and what is known about a source."""
+
+    identities: Identities
+    sources: Callable[[str], Source] = Source.unregistered
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +53,26 @@ class _Hints(msgspec.Struct, gc=False):
     source: bytes | None = None
     received_at: bytes | None = None
     content_type: bytes | None = None
+    type: bytes | None = None
+    message_id: bytes | None = None
     is_cloudevent: bool = False
 
 
-def read(record: Record, identities: Identities) -> Sequence[Reading]:
-    """Read each event of a record, in order; whatever the bytes are, nothing is raised and nothing is dropped."""
+class _Place(msgspec.Struct, gc=False):
+    """Where the events of a record come from; `source` is what the record says, `message_id` what replay remembers."""
+
+    record: Record
+    source: str
+    received: datetime
+    message_id: str | None
+
+
+def read(record: Record, reader: Reader) -> Sequence[Reading]:
+    """Read each event of a record, in order; whatever the bytes are, nothing is raised and nothing is dropped.
+
+    An event is judged by what is known about the source that the record's header names, for that is what a gateway has
+    authenticated; without a header by the event's own word.
+    """
     hints = _hints(record.headers)
     received = arrival(hints.received_at, record.timestamp)
     source = _source(hints.source)
@@ -58,7 +83,9 @@ def read(record: Record, identities: Identities) -> Sequence[Reading]:
         found = _too_much_around(record, len(items))
         if found is not None:
             return (Refused(found, record.value, None, source, None, received),)
-    return [_judge(item, index, record, identities, source, received) for index, item in enumerate(items)]
+    place = _Place(record, source, received, _text(hints.message_id) if len(items) == 1 else None)
+    known = reader.sources(source) if hints.source else None
+    return [_judge(item, index, place, reader, known) for index, item in enumerate(items)]
 
 
 def _too_much_around(record: Record, events: int) -> Problem | None:
@@ -77,6 +104,10 @@ def _hints(headers: Sequence[tuple[str, bytes]]) -> _Hints:
             hints.source = value
         elif name == "received_at":
             hints.received_at = value
+        elif name == "crm_type":
+            hints.type = value
+        elif name == "crm_message_id":
+            hints.message_id = value
         elif name[:3].lower() == "ce_":
             hints.is_cloudevent = True
         elif len(name) == len(_CONTENT_TYPE) and name.lower() == _CONTENT_TYPE:
@@ -96,19 +127,25 @@ def _items(record: Record, hints: _Hints, source: str) -> Sequence[Item]:
     if value is None:
         problem = Problem(Stage.PARSE, Reason.NO_VALUE, "", "an event", "a record without a value")
         return (Item(problem, None),)
-    return segment.read(value, source)
+    return segment.read(value, source, _text(hints.type))
 
 
-def _judge(item: Item, index: int, record: Record, identities: Identities, source: str, received: datetime) -> Reading:
-    found, sender = item.reading, item.source or source
-    if isinstance(found, Draft):
-        draft = found
-        place = (record.topic, record.partition, record.offset, record.timestamp, index)
-        accepted = accept(draft, identities, received, draft.message_id or derived_id(*place))
+def _judge(item: Item, index: int, place: _Place, reader: Reader, known: Source | None) -> Reading:
+    found, sender, record = item.reading, item.source or place.source, place.record
+    if known is None:
+        known = reader.sources(_storable(sender))
+    if known.paused:
+        found = _PAUSED
+    elif isinstance(found, Draft):
+        message_id = found.message_id or place.message_id
+        if not message_id:
+            message_id = derived_id(record.topic, record.partition, record.offset, record.timestamp, index)
+        accepted = accept(found, reader.identities, known, place.received, message_id)
         if isinstance(accepted, Interaction):
             return accepted
         found = accepted
-    return Refused(found, item.original, item.around, _storable(sender), _known_id(item), received)
+    known_id = _known_id(item.message_id) or _known_id(place.message_id)
+    return Refused(found, item.original, item.around, _storable(sender), known_id, place.received)
 
 
 def _source(header: bytes | None) -> str | Problem:
@@ -128,6 +165,10 @@ def _storable(source: str) -> str:
     return source if len(source) <= _LONGEST_SOURCE and source.isprintable() else UNKNOWN_SOURCE
 
 
-def _known_id(item: Item) -> str | None:
-    found = item.message_id
+def _known_id(found: str | None) -> str | None:
     return found if found and len(found) <= LONGEST_MESSAGE_ID and found.isprintable() else None
+
+
+def _text(header: bytes | None) -> str | None:
+    """Read a header of ours; what is no text is as if it were not there."""
+    return None if not header else header.decode("utf-8", "replace")

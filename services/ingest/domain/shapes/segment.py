@@ -58,8 +58,11 @@ _PROPERTIES = Paths("/event", "/userId", "/anonymousId", "/messageId", "/propert
 _TRAITS = Paths("/event", "/userId", "/anonymousId", "/messageId", "/traits", "/context")
 
 
-def read(value: bytes, source: str) -> Sequence[Item]:
-    """Read a record's value: one item for a call, one for each member of a batch; an empty batch has none."""
+def read(value: bytes, source: str, kind: str | None = None) -> Sequence[Item]:
+    """Read a record's value: one item for a call, one for each member of a batch; an empty batch has none.
+
+    `kind` is the type of a single call as its sender's route tells it, which counts before the call's own.
+    """
     call = decode(_calls, value, Stage.ENVELOPE)
     if isinstance(call, Problem):
         texts, rest = ([], b"") if call.stage is Stage.ENVELOPE else members(value, b"batch")
@@ -71,6 +74,8 @@ def read(value: bytes, source: str) -> Sequence[Item]:
         batch = decode(_batches, value, Stage.ENVELOPE)
         texts = [] if isinstance(batch, Problem) else [bytes(member) for member in batch.batch]
         return _read_batch(batch, texts, value, source)
+    if kind is not None:
+        call.type = kind
     return (_item(call, value, source, None),)
 
 

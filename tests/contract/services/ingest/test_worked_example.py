@@ -1,7 +1,7 @@
 """The worked example of one order, from what the SDK sent to what profile reads, byte by byte."""
 
 from services.ingest.domain.identities import Identities
-from services.ingest.domain.reading import Refused, read
+from services.ingest.domain.reading import Reader, Refused, read
 from services.ingest.messages import interaction_message
 from shared.contracts.interactions import Interaction
 from shared.runtime.records import PlainRecord
@@ -35,7 +35,7 @@ def sent(value: bytes, offset: int = 41) -> PlainRecord:
 
 
 def reading(value: bytes, offset: int = 41) -> Interaction | Refused:
-    (found,) = read(sent(value, offset), Identities(SECRET))
+    (found,) = read(sent(value, offset), Reader(Identities(SECRET)))
     return found
 
 

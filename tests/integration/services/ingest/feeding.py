@@ -10,13 +10,13 @@ from services.ingest.handlers import IngestHandler
 from services.ingest.ports import Entry
 from shared.runtime.handler import Decision
 from shared.runtime.records import PlainRecord, Received
-from tests.unit.services.ingest.records import APPENDED, IDENTITIES
+from tests.unit.services.ingest.records import APPENDED, READER
 
 
 async def feed(
     connection: AsyncConnection, records: Sequence[PlainRecord], now: datetime = APPENDED
 ) -> Decision[Sequence[Entry]]:
-    handler = IngestHandler(IDENTITIES, 4, PostgresQuarantine())
+    handler = IngestHandler(READER, 4, PostgresQuarantine())
     events = [
         Received(record, index, event) for record in records for index, event in enumerate(handler.decode(record))
     ]

@@ -17,7 +17,7 @@ from shared.runtime.handler import Applied, Dead
 from shared.runtime.records import Received
 from tests.property.services.ingest.strategies import calls, headers, record_values, written
 from tests.unit.services.ingest.memory import InMemoryQuarantine
-from tests.unit.services.ingest.records import APPENDED, IDENTITIES, raw
+from tests.unit.services.ingest.records import APPENDED, READER, raw
 
 instants = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds the zone
 ids = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=12).map("id-{}".format)
@@ -26,7 +26,7 @@ ids = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, m
 @given(value=record_values, headers=headers)
 def test_every_event_is_accepted_or_refused_with_its_reason_and_bytes(value: bytes | None, headers: Any) -> None:
     record = raw(value, headers)
-    readings = read(record, IDENTITIES)
+    readings = read(record, READER)
     if not readings:
         assert json.loads(value or b"") in ([], {"batch": []}) or json.loads(value or b"").get("batch") == []
     for reading in readings:
@@ -37,12 +37,12 @@ def test_every_event_is_accepted_or_refused_with_its_reason_and_bytes(value: byt
             assert all(text.isprintable() for text in (reading.problem.path, reading.problem.found, reading.source))
         else:
             assert decode(Interaction, interaction_message(reading).value or b"").identities == reading.identities
-    assert read(record, IDENTITIES) == readings or any(isinstance(one, Interaction) for one in readings)
+    assert read(record, READER) == readings or any(isinstance(one, Interaction) for one in readings)
 
 
 @given(value=record_values, headers=headers)
 def test_the_handler_answers_each_event_once_and_says_the_same_again(value: bytes | None, headers: Any) -> None:
-    handler = IngestHandler(IDENTITIES, 4, InMemoryQuarantine())
+    handler = IngestHandler(READER, 4, InMemoryQuarantine())
     record = raw(value, headers)
 
     def decided() -> Any:
@@ -62,7 +62,7 @@ def test_the_handler_answers_each_event_once_and_says_the_same_again(value: byte
 
 @given(value=record_values)
 def test_what_is_published_holds_no_number_that_is_not_exact(value: bytes | None) -> None:
-    for reading in read(raw(value), IDENTITIES):
+    for reading in read(raw(value), READER):
         if isinstance(reading, Interaction):
             for said in (reading.payload, reading.context):
                 again = msgspec.json.Encoder(decimal_format="number", order="deterministic")
@@ -95,7 +95,7 @@ def test_a_retry_changes_neither_dedupe_key_nor_payload_hash(
         }
         note = (APPENDED + timedelta(seconds=attempt)).isoformat().encode()
         record = raw(call, [("received_at", note)], offset=attempt, at=APPENDED + timedelta(minutes=attempt))
-        (reading,) = read(record, IDENTITIES)
+        (reading,) = read(record, READER)
         assert isinstance(reading, Interaction)
         found.append((reading.dedupe_key, reading.payload_hash, reading.message_id, reading.identities))
     assert found[0] == found[1]
@@ -106,8 +106,8 @@ def test_a_batch_reads_as_its_items_do_alone(items: list[dict[str, Any]]) -> Non
     # An item without an id is named by its place, which differs; so each gets one here.
     named = [{**item, "messageId": f"m-{number}"} for number, item in enumerate(items)]
     whole = b'{"batch": [%s]}' % b",".join(written(item) for item in named)
-    batch = read(raw(whole), IDENTITIES)
-    alone = [read(raw(item), IDENTITIES)[0] for item in named]
+    batch = read(raw(whole), READER)
+    alone = [read(raw(item), READER)[0] for item in named]
     assert [_essence(one) for one in batch] == [_essence(one) for one in alone]
 
 

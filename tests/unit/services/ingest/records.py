@@ -7,11 +7,11 @@ from typing import Any
 
 from services.ingest.domain.identities import Identities
 from services.ingest.domain.problems import Problem
-from services.ingest.domain.reading import Reading, Refused, read
+from services.ingest.domain.reading import Reader, Reading, Refused, read
 from shared.contracts.interactions import Interaction
 from shared.runtime.records import PlainRecord
 
-IDENTITIES = Identities(b"a secret of the tests")
+READER = Reader(Identities(b"a secret of the tests"))
 APPENDED = datetime(2026, 11, 22, 9, 30, 1, 420_000, tzinfo=UTC)
 Headers = Sequence[tuple[str, bytes]]
 
@@ -30,7 +30,7 @@ def raw(value: Any, headers: Headers = (), *, offset: int = 0, at: datetime = AP
 
 
 def readings(value: Any, headers: Headers = ()) -> Sequence[Reading]:
-    return read(raw(value, headers), IDENTITIES)
+    return read(raw(value, headers), READER)
 
 
 def accepted(value: Any, headers: Headers = ()) -> Interaction:

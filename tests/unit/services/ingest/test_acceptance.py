@@ -12,7 +12,7 @@ from shared.contracts.interactions import Interaction
 from shared.runtime.records import PlainRecord
 from tests.unit.services.ingest.records import (
     APPENDED,
-    IDENTITIES,
+    READER,
     accepted,
     context,
     identities,
@@ -137,7 +137,7 @@ def test_the_gateway_tells_when_an_event_was_received_unless_the_log_belies_it(
 @pytest.mark.parametrize("timestamp", [-1, 0, 2**63 - 1])
 def test_no_timestamp_of_a_record_is_too_odd(timestamp: int) -> None:
     record = PlainRecord(topic="t", partition=0, offset=0, timestamp=timestamp, value=json.dumps(track()).encode())
-    (found,) = read(record, IDENTITIES)
+    (found,) = read(record, READER)
     assert isinstance(found, Interaction)
     assert datetime(1970, 1, 1, tzinfo=UTC) <= found.received_at <= datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -162,7 +162,7 @@ def test_an_event_without_id_is_named_by_its_place_in_the_log() -> None:
     batch = {"batch": [track(messageId=None), track(messageId="")]}
 
     def ids(record: PlainRecord) -> list[str]:
-        return [one.message_id for one in read(record, IDENTITIES) if isinstance(one, Interaction)]
+        return [one.message_id for one in read(record, READER) if isinstance(one, Interaction)]
 
     assert ids(raw(batch)) == ids(raw(batch))
     named = ids(raw(batch)) + ids(raw(batch, offset=1)) + ids(raw(batch, at=APPENDED + timedelta(milliseconds=1)))

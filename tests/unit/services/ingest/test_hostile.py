@@ -8,11 +8,11 @@ import pytest
 
 from services.ingest.domain import times
 from services.ingest.domain.identities import Identities
-from services.ingest.domain.reading import Refused, read
+from services.ingest.domain.reading import Reader, Refused, read
 from services.ingest.domain.shapes.items import LARGEST_BATCH, LARGEST_EVENT, MOST_EVENTS
 from services.ingest.messages import dead_letter
 from shared.runtime.records import PlainRecord
-from tests.unit.services.ingest.records import IDENTITIES, Headers, raw, readings, verdict
+from tests.unit.services.ingest.records import READER, Headers, raw, readings, verdict
 
 LARGEST_MESSAGE = 1_048_588  # Kafka's message.max.bytes unless it is told otherwise
 EVENT = (("ce_specversion", b"1.0"), ("ce_id", b"1"), ("ce_source", b"/shop"), ("ce_type", b"x"), ("ce_subject", b"u"))
@@ -71,17 +71,17 @@ def test_a_batch_is_refused_whole_if_each_event_would_be_kept_with_a_copy_of_too
     events = LARGEST_BATCH // 100_000 + 1
     value = b'{"batch":[' + b",".join([b"0"] * events) + b"]}"
     record = PlainRecord(topic="t", partition=0, offset=0, key=key, value=value, headers=headers)
-    (found,) = read(record, IDENTITIES)
+    (found,) = read(record, READER)
     assert isinstance(found, Refused)
     assert (found.problem.reason, found.original) == ("too_large", value)
 
 
 def test_what_is_too_long_to_be_anybodys_name_is_not_remembered() -> None:
-    identities = Identities(b"a secret of the tests")
+    reader = Reader(Identities(b"a secret of the tests"))
     tracemalloc.start()
     try:
         for number in range(500):
-            read(raw({"type": "track", "event": "x", "userId": f"{number}" + "u" * 20_000}), identities)
+            read(raw({"type": "track", "event": "x", "userId": f"{number}" + "u" * 20_000}), reader)
             times.arrival(b"%d" % number + b"9" * 20_000, 1_800_000_000_000)
         kept, _ = tracemalloc.get_traced_memory()
     finally:
@@ -95,7 +95,7 @@ def test_a_dead_letter_fits_into_a_message_whatever_the_event_was() -> None:
         (b'{"%s":' % (b"~" * 100) * 900 + b'"' + b"x" * 790_000 + b'"' + b"}" * 900, ()),
     ):
         record = raw(value, headers, at=datetime(2026, 11, 22, tzinfo=UTC))
-        (found,) = read(record, IDENTITIES)
+        (found,) = read(record, READER)
         assert isinstance(found, Refused)
         letter = dead_letter(record, 0, found)
         size = len(letter.value or b"") + len(letter.key or b"")

@@ -11,7 +11,7 @@ from shared.contracts.partitioning import lane_of
 from shared.runtime.handler import APPLIED, Dead
 from shared.runtime.records import Received
 from tests.unit.services.ingest.memory import InMemoryQuarantine
-from tests.unit.services.ingest.records import APPENDED, IDENTITIES, accepted, order, raw, refused, track
+from tests.unit.services.ingest.records import APPENDED, READER, accepted, order, raw, refused, track
 
 HEADERS = [("source", b"web-shop"), ("x", b"\xff")]
 
@@ -65,7 +65,7 @@ def test_a_dead_letter_leaves_out_what_no_message_could_carry() -> None:
 
 
 async def test_the_handler_sends_each_event_to_the_lane_of_its_strongest_identity() -> None:
-    handler = IngestHandler(IDENTITIES, 4, InMemoryQuarantine())
+    handler = IngestHandler(READER, 4, InMemoryQuarantine())
     record = raw({"batch": [track(userId=f"u-{number}", anonymousId="an-7") for number in range(9)] + [1]})
     events = [Received(record, index, event) for index, event in enumerate(handler.decode(record))]
     decision = handler.decide(events, (), None, APPENDED)
