@@ -2,28 +2,67 @@
 
 from typing import NoReturn
 
+import mode
+import psycopg
+
 from services.ingest.adapters.postgres_quarantine import COUNT_BY_REASON, PostgresQuarantine
+from services.ingest.adapters.postgres_sources import PostgresSources, connect, read_sources
 from services.ingest.domain.identities import Identities
 from services.ingest.domain.reading import Reader
 from services.ingest.handlers import IngestHandler
+from services.ingest.ports import Snapshot
 from services.ingest.settings import IngestSettings
+from services.ingest.source_book import BookKeeper, SourceBook
 from shared.contracts.topics import INTERACTIONS, RAW_EVENTS, RAW_EVENTS_DLQ
 from shared.runtime.batch import DeadLetterPolicy
-from shared.runtime.worker import Service, run
+from shared.runtime.schema_revision import DatabaseUnreachableError
+from shared.runtime.worker import Runtime, Service, run
+
+
+class BookKept(mode.Service):
+    """Keeps the book of sources fresh while the worker runs."""
+
+    def __init__(self, keeper: BookKeeper) -> None:
+        super().__init__()
+        self._keeper = keeper
+
+    @mode.Service.task
+    async def _keep_until_stopped(self) -> None:
+        await self._keeper.run()
 
 
 def service(settings: IngestSettings) -> Service:
-    """Wire ingest; it keeps its own dead letters, in the quarantine."""
-    reader = Reader(Identities(settings.identity_secret.get_secret_value().encode()))
+    """Read the sources once, and wire ingest to read events by them; it keeps its own dead letters, in the quarantine.
+
+    Raises:
+        DatabaseUnreachableError: without the sources, events of a strict or paused one would be let through.
+    """
+    identities = Identities(settings.identity_secret.get_secret_value().encode())
+    snapshot = _sources(settings)
+    books: list[SourceBook] = []
+
+    def handler(runtime: Runtime) -> IngestHandler:
+        books.append(SourceBook(PostgresSources(runtime.pool), runtime.clock, snapshot))
+        return IngestHandler(Reader(identities, books[-1].source), settings.lanes, PostgresQuarantine())
+
     return Service(
         name="ingest",
         inputs=(RAW_EVENTS,),
         outputs=(INTERACTIONS, RAW_EVENTS_DLQ),
-        handler=lambda _runtime: IngestHandler(reader, settings.lanes, PostgresQuarantine()),
+        handler=handler,
+        background=lambda runtime: [BookKept(BookKeeper(books[-1], runtime.health, runtime.clock))],
         stage="ingest",
         dead_letters=DeadLetterPolicy.HANDLER_KEEPS,
         open_dead_letters=COUNT_BY_REASON,
     )
+
+
+def _sources(settings: IngestSettings) -> Snapshot:
+    try:
+        with connect(settings.database_url.get_secret_value()) as connection:
+            return read_sources(connection)
+    except psycopg.OperationalError as error:
+        raise DatabaseUnreachableError(error) from None
 
 
 def main() -> NoReturn:

@@ -1,13 +1,16 @@
-"""What the handler needs from outside: a place that keeps what was refused."""
+"""What ingest needs from outside: a place that keeps what was refused, and one that knows sources and keys."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 from psycopg import AsyncConnection
 
+from services.ingest.domain.keys import StoredKey
 from services.ingest.domain.reading import Refused
+from services.ingest.domain.sources import Source
 from shared.runtime.records import Record
 
 
@@ -25,4 +28,24 @@ class Quarantine(Protocol):
 
     async def keep(self, connection: AsyncConnection, entries: Sequence[Entry]) -> None:
         """Add entries, set-wise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Registered sources by name, and by id their keys that are good; both as they stood at one instant."""
+
+    sources: Mapping[str, Source]
+    keys: Mapping[str, StoredKey]
+
+
+class SourceStore(Protocol):
+    """Knows sources and keys for all processes."""
+
+    async def read(self) -> Snapshot:
+        """Read everything there is."""
+        ...
+
+    async def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        """Keep when keys, by id, were last used; an earlier use than the one that is known changes nothing."""
         ...

@@ -15,9 +15,10 @@ LAG_FLOOR_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A condition that holds."""
+    """A condition that holds; a note says what is worth knowing all the same."""
 
     name: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,15 @@ class Report:
         return 200 if self.ok else 503
 
     def to_json(self) -> bytes:
-        """Render `{"status": "ok"|"unavailable", "checks": [{"name", "status", "reason"?}, …]}`."""
-        checks = [
-            {"name": check.name, "status": "ok"}
-            if isinstance(check, Passed)
-            else {"name": check.name, "status": "unavailable", "reason": check.reason}
-            for check in self.checks
-        ]
+        """Render `{"status": "ok"|"unavailable", "checks": [{"name", "status", "note"?, "reason"?}, …]}`."""
+        checks = [_rendered(check) for check in self.checks]
         return json.dumps({"status": "ok" if self.ok else "unavailable", "checks": checks}).encode()
+
+
+def _rendered(check: Check) -> dict[str, str]:
+    if isinstance(check, Failed):
+        return {"name": check.name, "status": "unavailable", "reason": check.reason}
+    return {"name": check.name, "status": "ok"} | ({"note": check.note} if check.note else {})
 
 
 def loop_moves(seconds_since: float, limit: float = LIVENESS_SECONDS) -> Check:
@@ -102,9 +104,9 @@ class Health:
         """Say that the loop moved."""
         self._moved_at = self._clock()
 
-    def satisfied(self, condition: str) -> None:
-        """Say that a condition holds from now on."""
-        self._conditions[condition] = Passed(condition)
+    def satisfied(self, condition: str, note: str = "") -> None:
+        """Say that a condition holds from now on; a note is served to anybody, as a reason is."""
+        self._conditions[condition] = Passed(condition, note)
 
     def unsatisfied(self, condition: str, reason: str) -> None:
         """Say that a condition does not hold from now on, and why; the reason is served to anybody."""

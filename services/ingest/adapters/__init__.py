@@ -1,1 +1,1 @@
-"""Ingest's side doors: the quarantine in PostgreSQL."""
+"""Ingest's side doors: the quarantine, and sources with their keys, in PostgreSQL."""
