@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from services.ingest.domain.acceptance import LONGEST_MESSAGE_ID, accept
+from services.ingest.domain.acceptance import LONGEST_MESSAGE_ID, LONGEST_NAME, accept
 from services.ingest.domain.draft import Draft
 from services.ingest.domain.fingerprint import derived_id
 from services.ingest.domain.identities import Identities
@@ -34,7 +34,10 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event that cannot be accepted as it is, with all that is needed to read it again once it is mended."""
+    """An event that cannot be accepted as it is, with all that is needed to read it again once it is mended.
+
+    `event` is its name, if it came far enough to have one that can be stored.
+    """
 
     problem: Problem
     original: bytes | None
@@ -42,6 +45,7 @@ class Refused:
     source: str
     message_id: str | None
     received_at: datetime
+    event: str | None = None
 
 
 Reading = Interaction | Refused
@@ -145,7 +149,8 @@ def _judge(item: Item, index: int, place: _Place, reader: Reader, known: Source 
             return accepted
         found = accepted
     known_id = _known_id(item.message_id) or _known_id(place.message_id)
-    return Refused(found, item.original, item.around, _storable(sender), known_id, place.received)
+    event = _known_name(item.reading.name) if isinstance(item.reading, Draft) else None
+    return Refused(found, item.original, item.around, _storable(sender), known_id, place.received, event)
 
 
 def _source(header: bytes | None) -> str | Problem:
@@ -167,6 +172,10 @@ def _storable(source: str) -> str:
 
 def _known_id(found: str | None) -> str | None:
     return found if found and len(found) <= LONGEST_MESSAGE_ID and found.isprintable() else None
+
+
+def _known_name(found: str) -> str | None:
+    return found if len(found) <= LONGEST_NAME and found.isprintable() else None
 
 
 def _text(header: bytes | None) -> str | None:
