@@ -11,7 +11,7 @@ from services.ingest.domain.draft import Draft
 from services.ingest.domain.fingerprint import derived_id
 from services.ingest.domain.identities import Identities
 from services.ingest.domain.problems import Problem, Reason, Stage
-from services.ingest.domain.shapes import cloudevents, segment
+from services.ingest.domain.shapes import cloudevents, segment, snowplow
 from services.ingest.domain.shapes.items import LARGEST_BATCH, Item
 from services.ingest.domain.sources import Source
 from services.ingest.domain.times import arrival
@@ -131,6 +131,8 @@ def _items(record: Record, hints: _Hints, source: str) -> Sequence[Item]:
     if value is None:
         problem = Problem(Stage.PARSE, Reason.NO_VALUE, "", "an event", "a record without a value")
         return (Item(problem, None),)
+    if media_type.startswith(snowplow.MEDIA_TYPE):
+        return snowplow.read(value, source)
     return segment.read(value, source, _text(hints.type))
 
 
