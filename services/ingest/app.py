@@ -1,11 +1,13 @@
 """The composition root of ingest: raw events in, interactions and dead letters out."""
 
+from collections.abc import Sequence
 from typing import NoReturn
 
 import mode
 import psycopg
 
 from services.ingest.adapters.postgres_quarantine import COUNT_BY_REASON, PostgresQuarantine
+from services.ingest.adapters.postgres_source_fuse import Limits, PostgresSourceFuse
 from services.ingest.adapters.postgres_sources import PostgresSources, connect, read_sources
 from services.ingest.domain.identities import Identities
 from services.ingest.domain.reading import Reader
@@ -13,10 +15,17 @@ from services.ingest.handlers import IngestHandler
 from services.ingest.ports import Snapshot
 from services.ingest.settings import IngestSettings
 from services.ingest.source_book import BookKeeper, SourceBook
+from services.ingest.source_gauges import SourceGauges
 from shared.contracts.topics import INTERACTIONS, RAW_EVENTS, RAW_EVENTS_DLQ
 from shared.runtime.batch import DeadLetterPolicy
+from shared.runtime.logs import logger
+from shared.runtime.retry import Verdict, verdict
 from shared.runtime.schema_revision import DatabaseUnreachableError
 from shared.runtime.worker import Runtime, Service, run
+
+log = logger(__name__)
+
+LOOK_SECONDS = 5.0
 
 
 class BookKept(mode.Service):
@@ -31,6 +40,25 @@ class BookKept(mode.Service):
         await self._keeper.run()
 
 
+class SourcesShown(mode.Service):
+    """Keeps the gauges of sources fresh."""
+
+    def __init__(self, gauges: SourceGauges) -> None:
+        super().__init__()
+        self._gauges = gauges
+
+    @mode.Service.task
+    async def _look_until_stopped(self) -> None:
+        while not self.should_stop:
+            try:
+                await self._gauges.look()
+            except Exception as error:
+                if verdict(error) is not Verdict.RETRY:
+                    raise
+                log.warning("Sources can't be counted now", action="sources.retry", exc_info=error)
+            await self.sleep(LOOK_SECONDS)
+
+
 def service(settings: IngestSettings) -> Service:
     """Read the sources once, and wire ingest to read events by them; it keeps its own dead letters, in the quarantine.
 
@@ -39,18 +67,25 @@ def service(settings: IngestSettings) -> Service:
     """
     identities = Identities(settings.identity_secret.get_secret_value().encode())
     snapshot = _sources(settings)
+    fuse = PostgresSourceFuse(Limits(settings.source_fuse_ratio, settings.source_fuse_min_events))
     books: list[SourceBook] = []
 
     def handler(runtime: Runtime) -> IngestHandler:
         books.append(SourceBook(PostgresSources(runtime.pool), runtime.clock, snapshot))
-        return IngestHandler(Reader(identities, books[-1].source), settings.lanes, PostgresQuarantine())
+        return IngestHandler(Reader(identities, books[-1].source), settings.lanes, PostgresQuarantine(), fuse)
+
+    def background(runtime: Runtime) -> Sequence[mode.Service]:
+        return (
+            BookKept(BookKeeper(books[-1], runtime.health, runtime.clock)),
+            SourcesShown(SourceGauges(runtime.pool, runtime.metrics, runtime.clock)),
+        )
 
     return Service(
         name="ingest",
         inputs=(RAW_EVENTS,),
         outputs=(INTERACTIONS, RAW_EVENTS_DLQ),
         handler=handler,
-        background=lambda runtime: [BookKept(BookKeeper(books[-1], runtime.health, runtime.clock))],
+        background=background,
         stage="ingest",
         dead_letters=DeadLetterPolicy.HANDLER_KEEPS,
         open_dead_letters=COUNT_BY_REASON,

@@ -7,21 +7,26 @@ from psycopg import AsyncConnection
 
 from services.ingest.domain.problems import Problem
 from services.ingest.domain.reading import Reader, Reading, Refused, read
+from services.ingest.domain.tallies import tallied
 from services.ingest.messages import dead_letter, interaction_message
-from services.ingest.ports import Entry, Quarantine
+from services.ingest.ports import Entry, Quarantine, Rows, SourceFuse
 from shared.contracts.partitioning import lane_of
 from shared.contracts.topics import INTERACTIONS, RAW_EVENTS_DLQ
 from shared.runtime.handler import APPLIED, Dead, Decision, DirectMessage, Outcome
+from shared.runtime.logs import logger
 from shared.runtime.records import DueInstant, Poison, Received, Record
+
+log = logger(__name__)
 
 
 class IngestHandler:
     """The handler of ingest: stateless, and deterministic, so that a batch may be done again."""
 
-    def __init__(self, reader: Reader, lanes: int, quarantine: Quarantine) -> None:
+    def __init__(self, reader: Reader, lanes: int, quarantine: Quarantine, fuse: SourceFuse) -> None:
         self._reader = reader
         self._lanes = lanes
         self._quarantine = quarantine
+        self._fuse = fuse
 
     def decode(self, record: Record) -> Sequence[Reading]:
         """Read the events of a record; a refused one is an event too, for it goes to the quarantine."""
@@ -39,7 +44,7 @@ class IngestHandler:
         due: Sequence[DueInstant],  # noqa: ARG002 - the interface's; we set no instants
         state: None,  # noqa: ARG002 - the interface's; there is none
         now: datetime,
-    ) -> Decision[Sequence[Entry]]:
+    ) -> Decision[Rows]:
         """Pass on what was accepted, set aside what was refused."""
         outcomes: list[Outcome] = []
         direct: list[DirectMessage] = []
@@ -55,12 +60,18 @@ class IngestHandler:
                 outcomes.append(APPLIED)
                 lane = lane_of(event.identities[0].id, self._lanes)
                 direct.append(DirectMessage(INTERACTIONS.name, lane, interaction_message(event)))
-        return Decision(entries, outcomes, direct=direct)
+        rows = Rows(entries, tallied(events, self._reader.sources), now)
+        return Decision(rows, outcomes, direct=direct)
 
-    async def save(self, connection: AsyncConnection, rows: Sequence[Entry]) -> None:
-        """Keep what was refused."""
-        if rows:
-            await self._quarantine.keep(connection, rows)
+    async def save(self, connection: AsyncConnection, rows: Rows) -> None:
+        """Keep what was refused, and count it against its source's fuse."""
+        if rows.entries:
+            await self._quarantine.keep(connection, rows.entries)
+        if rows.tallies:
+            for source in await self._fuse.count(connection, rows.tallies, rows.at):
+                log.warning(
+                    "A source's fuse blew: it is paused until somebody resumes it", action="source.fuse", source=source
+                )
 
     def forget(self) -> None:
         """Nothing is cached but the names of identities, which never change."""

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from services.ingest.domain.keys import StoredKey
 from services.ingest.domain.reading import Refused
 from services.ingest.domain.sources import Source
+from services.ingest.domain.tallies import Tallies
 from shared.runtime.records import Record
 
 
@@ -23,11 +24,27 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     at: datetime
 
 
+class Rows(msgspec.Struct, frozen=True, gc=False):
+    """What a batch leaves in the tables: what was refused, and how many events of each source it had at `at`."""
+
+    entries: Sequence[Entry]
+    tallies: Tallies
+    at: datetime
+
+
 class Quarantine(Protocol):
     """Keeps refused events in the caller's transaction; one that is there already stays as it is."""
 
     async def keep(self, connection: AsyncConnection, entries: Sequence[Entry]) -> None:
         """Add entries, set-wise."""
+        ...
+
+
+class SourceFuse(Protocol):
+    """Counts events by source in the caller's transaction, and pauses a source too many of whose events are refused."""
+
+    async def count(self, connection: AsyncConnection, tallies: Tallies, at: datetime) -> Sequence[str]:
+        """Add what a batch had; returns the sources that are paused by this transaction."""
         ...
 
 

@@ -78,10 +78,6 @@ class SourceBook:
         found = self._snapshot.sources.get(name)
         return Source.unregistered(name) if found is None else found
 
-    def is_registered(self, name: str) -> bool:
-        """Tell whether a source of this name was added."""
-        return name in self._snapshot.sources
-
     def authenticate(self, text: str) -> Authentication:
         """Tell whose key this is, if it is a good one now; a paused source's key is good."""
         key_id = keys.id_of(text)

@@ -206,7 +206,21 @@ _OUTPUT = (
     ),
     Metric("crm_build_info", MetricKind.GAUGE, "1, with the version that runs.", (Label("version"),)),
 )
+_SOURCE = Label("source")
 _SERVICES = (
+    Metric(
+        "crm_ingest_source_quarantined_ratio",
+        MetricKind.GAUGE,
+        "Share of a registered source's events of the last minute that were refused; other is all that nobody added.",
+        (_SOURCE,),
+        "ratio",
+    ),
+    Metric(
+        "crm_ingest_source_paused",
+        MetricKind.GAUGE,
+        "1 while a source is paused for this reason: its events are held in the quarantine.",
+        (_SOURCE, Label("reason", ("operator", "fuse"))),
+    ),
     Metric("crm_segment_members", MetricKind.GAUGE, "Customers in a segment now.", (_SEGMENT,)),
     Metric(
         "crm_segment_changes_total",

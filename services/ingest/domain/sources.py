@@ -11,6 +11,9 @@ class Strictness(StrEnum):
     STRICT = "strict"
 
 
+_UNREGISTERED = "unregistered"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One sender.
@@ -32,4 +35,9 @@ class Source:
     @classmethod
     def unregistered(cls, name: str) -> "Source":
         """Return what holds for a name that nobody registered: open, and nothing is assumed."""
-        return cls(name, "unregistered")
+        return cls(name, _UNREGISTERED)
+
+    @property
+    def is_registered(self) -> bool:
+        """Tell whether somebody added this source."""
+        return self.kind != _UNREGISTERED

@@ -72,6 +72,6 @@ async def test_whatever_is_sent_can_be_stored(connection: AsyncConnection) -> No
     decision = await feed(connection, records)
     assert len(records) >= 60
     assert [(row[2], row[3], row[11]) for row in await rows(connection)] == [
-        (entry.record.offset, entry.index, entry.refused.original) for entry in decision.rows
+        (entry.record.offset, entry.index, entry.refused.original) for entry in decision.rows.entries
     ]
-    assert decision.rows
+    assert decision.rows.entries

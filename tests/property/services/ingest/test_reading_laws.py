@@ -16,7 +16,7 @@ from shared.contracts.interactions import Interaction
 from shared.runtime.handler import Applied, Dead
 from shared.runtime.records import Received
 from tests.property.services.ingest.strategies import calls, headers, record_values, written
-from tests.unit.services.ingest.memory import InMemoryQuarantine
+from tests.unit.services.ingest.memory import InMemoryQuarantine, InMemorySourceFuse
 from tests.unit.services.ingest.records import APPENDED, READER, raw
 
 instants = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - Hypothesis adds the zone
@@ -42,7 +42,7 @@ def test_every_event_is_accepted_or_refused_with_its_reason_and_bytes(value: byt
 
 @given(value=record_values, headers=headers)
 def test_the_handler_answers_each_event_once_and_says_the_same_again(value: bytes | None, headers: Any) -> None:
-    handler = IngestHandler(READER, 4, InMemoryQuarantine())
+    handler = IngestHandler(READER, 4, InMemoryQuarantine(), InMemorySourceFuse())
     record = raw(value, headers)
 
     def decided() -> Any:
@@ -54,7 +54,7 @@ def test_the_handler_answers_each_event_once_and_says_the_same_again(value: byte
     assert first.outcomes == again.outcomes
     assert len(first.direct) == len(first.outcomes)
     assert all(isinstance(outcome, Applied | Dead) for outcome in first.outcomes)
-    assert len(first.rows) == sum(isinstance(outcome, Dead) for outcome in first.outcomes)
+    assert len(first.rows.entries) == sum(isinstance(outcome, Dead) for outcome in first.outcomes)
     assert [message.topic for message in first.direct] == [
         "crm.interactions.v1" if isinstance(outcome, Applied) else "crm.raw-events.v1.dlq" for outcome in first.outcomes
     ]

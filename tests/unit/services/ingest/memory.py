@@ -1,9 +1,11 @@
-"""A quarantine that is a list."""
+"""A quarantine that is a list, and a fuse that only counts."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from psycopg import AsyncConnection
 
+from services.ingest.domain.tallies import Tallies
 from services.ingest.ports import Entry
 
 
@@ -15,3 +17,15 @@ class InMemoryQuarantine:
 
     async def keep(self, connection: AsyncConnection, entries: Sequence[Entry]) -> None:  # noqa: ARG002 - the port's
         self.entries.extend(entries)
+
+
+class InMemorySourceFuse:
+    """Keeps what it is told, and names `blown` as the sources that this pauses."""
+
+    def __init__(self, blown: Sequence[str] = ()) -> None:
+        self.counted: list[tuple[Tallies, datetime]] = []
+        self._blown = blown
+
+    async def count(self, connection: AsyncConnection, tallies: Tallies, at: datetime) -> Sequence[str]:  # noqa: ARG002 - the port's
+        self.counted.append((tallies, at))
+        return self._blown

@@ -10,7 +10,7 @@ from shared.contracts.interactions import Interaction
 from shared.contracts.partitioning import lane_of
 from shared.runtime.handler import APPLIED, Dead
 from shared.runtime.records import Received
-from tests.unit.services.ingest.memory import InMemoryQuarantine
+from tests.unit.services.ingest.memory import InMemoryQuarantine, InMemorySourceFuse
 from tests.unit.services.ingest.records import APPENDED, READER, accepted, order, raw, refused, track
 
 HEADERS = [("source", b"web-shop"), ("x", b"\xff")]
@@ -65,7 +65,7 @@ def test_a_dead_letter_leaves_out_what_no_message_could_carry() -> None:
 
 
 async def test_the_handler_sends_each_event_to_the_lane_of_its_strongest_identity() -> None:
-    handler = IngestHandler(READER, 4, InMemoryQuarantine())
+    handler = IngestHandler(READER, 4, InMemoryQuarantine(), InMemorySourceFuse())
     record = raw({"batch": [track(userId=f"u-{number}", anonymousId="an-7") for number in range(9)] + [1]})
     events = [Received(record, index, event) for index, event in enumerate(handler.decode(record))]
     decision = handler.decide(events, (), None, APPENDED)
@@ -76,4 +76,4 @@ async def test_the_handler_sends_each_event_to_the_lane_of_its_strongest_identit
     assert (decision.direct[-1].topic, decision.direct[-1].lane) == ("crm.raw-events.v1.dlq", record.partition)
     assert list(decision.outcomes[:-1]) == [APPLIED] * 9
     assert isinstance(decision.outcomes[-1], Dead)
-    assert [(entry.index, entry.at) for entry in decision.rows] == [(9, APPENDED)]
+    assert [(entry.index, entry.at) for entry in decision.rows.entries] == [(9, APPENDED)]
