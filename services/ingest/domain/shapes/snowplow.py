@@ -42,7 +42,7 @@ def read(value: bytes, source: str) -> Sequence[Item]:
     if isinstance(document, Problem):
         texts, _ = ([], b"") if document.stage is Stage.ENVELOPE else members(value, b"data")
         if not texts:
-            return (Item(unreadable(value) or document, value),)
+            return (_item(value, source),)
     elif document.data is _ALONE:
         return (_item(value, source),)
     else:
