@@ -10,33 +10,46 @@ from psycopg import AsyncConnection
 
 from services.ingest.domain.keys import StoredKey
 from services.ingest.domain.reading import Refused
+from services.ingest.domain.replaying import Ticket
 from services.ingest.domain.sources import Source
 from services.ingest.domain.tallies import Tallies
 from shared.runtime.records import Record
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """One refused event with the record it stood in, its place there, and when it was set aside."""
+    """One refused event with the record it stood in, its place there, and when it was set aside.
+
+    `ticket` names the entry that this event was a replay of.
+    """
 
     record: Record
     index: int
     refused: Refused
     at: datetime
+    ticket: Ticket | None = None
 
 
 class Rows(msgspec.Struct, frozen=True, gc=False):
-    """What a batch leaves in the tables: what was refused, and how many events of each source it had at `at`."""
+    """What a batch leaves in the tables: what was refused, and how many events of each source it had at `at`.
+
+    `settled` are the tickets of the replays in it that went through.
+    """
 
     entries: Sequence[Entry]
     tallies: Tallies
     at: datetime
+    settled: Sequence[Ticket] = ()
 
 
 class Quarantine(Protocol):
     """Keeps refused events in the caller's transaction; one that is there already stays as it is."""
 
     async def keep(self, connection: AsyncConnection, entries: Sequence[Entry]) -> None:
-        """Add entries, set-wise."""
+        """Add entries, set-wise; a replay that is refused opens its own entry again instead, if its ticket is good."""
+        ...
+
+    async def settle(self, connection: AsyncConnection, tickets: Sequence[Ticket], at: datetime) -> None:
+        """Close the entries whose replay went through; a ticket that is not good changes nothing."""
         ...
 
 

@@ -35,6 +35,7 @@ REQUIRED = "ALTER TABLE quarantine ALTER COLUMN cause SET NOT NULL, ALTER COLUMN
 BY_CAUSE = """
     CREATE INDEX quarantine_by_cause ON quarantine (cause, id) WHERE state IN ('open', 'fixed', 'replaying')
 """
+UNSETTLED = "CREATE INDEX quarantine_unsettled ON quarantine (id) WHERE state IN ('open', 'fixed', 'replaying')"
 BY_REPLAY = "CREATE INDEX quarantine_by_replay ON quarantine (replay, state) WHERE replay IS NOT NULL"
 REPLAYS = """
     CREATE TABLE replays (
@@ -77,5 +78,5 @@ KEPT = """
 
 def upgrade() -> None:
     """Group what is in the quarantine by cause, and make room for what is done about it."""
-    for statement in (COLUMNS, CAUSES, REQUIRED, BY_CAUSE, BY_REPLAY, REPLAYS, AUDIT, APPEND_ONLY, KEPT):
+    for statement in (COLUMNS, CAUSES, REQUIRED, BY_CAUSE, UNSETTLED, BY_REPLAY, REPLAYS, AUDIT, APPEND_ONLY, KEPT):
         op.execute(statement)

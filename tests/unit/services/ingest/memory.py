@@ -5,6 +5,7 @@ from datetime import datetime
 
 from psycopg import AsyncConnection
 
+from services.ingest.domain.replaying import Ticket
 from services.ingest.domain.tallies import Tallies
 from services.ingest.ports import Entry
 
@@ -14,9 +15,13 @@ class InMemoryQuarantine:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.settled: list[Ticket] = []
 
     async def keep(self, connection: AsyncConnection, entries: Sequence[Entry]) -> None:  # noqa: ARG002 - the port's
         self.entries.extend(entries)
+
+    async def settle(self, connection: AsyncConnection, tickets: Sequence[Ticket], at: datetime) -> None:  # noqa: ARG002 - the port's
+        self.settled.extend(tickets)
 
 
 class InMemorySourceFuse:
