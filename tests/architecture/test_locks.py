@@ -1,5 +1,6 @@
 """The locks say what pyproject.toml says, with a hash for every file; found out offline, in `make check`."""
 
+import json
 import re
 from pathlib import Path
 
@@ -72,3 +73,15 @@ def test_what_runs_in_production_is_what_was_tested() -> None:
     tested = entries(REQUIREMENTS / "dev.txt")
     for name, (version, _) in entries(REQUIREMENTS / "runtime.txt").items():
         assert tested[name][0] == version, f"{name} differs between runtime.txt and dev.txt: {AGAIN}"
+
+
+def test_the_lock_of_npm_has_what_was_asked_for_with_a_hash_for_each_file_and_no_address() -> None:
+    declared = json.loads((REQUIREMENTS / "sdks-node" / "package.json").read_text("utf-8"))
+    root, *packages = json.loads((REQUIREMENTS / "sdks-node" / "package-lock.json").read_text("utf-8"))[
+        "packages"
+    ].items()
+    assert root[1]["dependencies"] == declared["dependencies"]
+    locked = {name.removeprefix("node_modules/"): package for name, package in packages}
+    assert {name: locked[name]["version"] for name in declared["dependencies"]} == declared["dependencies"]
+    assert [name for name, package in locked.items() if not package["integrity"].startswith("sha512-")] == []
+    assert [name for name, package in locked.items() if "resolved" in package] == []
