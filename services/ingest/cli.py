@@ -1,4 +1,4 @@
-"""`rapport ingest`: what was refused, why, and its own bytes."""
+"""`rapport ingest`: who may send, what was refused, why, and its own bytes."""
 
 import json
 from datetime import UTC, datetime
@@ -8,24 +8,26 @@ import msgspec
 import typer
 
 from services.ingest.adapters.postgres_quarantine import LIST_COLUMNS, SHOW_COLUMNS, entry, newest
+from services.ingest.cli_sources import app as sources
 from services.ingest.domain.problems import Reason
 from shared.runtime.console import database, emit, fail, records, table
 
 app = typer.Typer(
-    help="Events from outside: what was refused and why.",
-    epilog="Examples: rapport ingest quarantine list --limit 5 | rapport ingest quarantine show 12",
+    help="Events from outside: who may send, what was refused and why.",
+    epilog="Examples: rapport ingest sources add web-shop | rapport ingest quarantine list --limit 5",
     no_args_is_help=True,
     add_completion=False,
 )
 quarantine = typer.Typer(help="Events that were refused, with their reason and their own bytes.", no_args_is_help=True)
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(sources, name="sources")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
 @app.callback()
 def ingest() -> None:
-    """Events from outside: what was refused and why."""
+    """Events from outside: who may send, what was refused and why."""
 
 
 @quarantine.command(

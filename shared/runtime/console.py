@@ -68,16 +68,29 @@ def settings_or_fail(service: str) -> LookupSettings:
 @contextmanager
 def database(service: str) -> Iterator[psycopg.Connection]:
     """Open a read-only connection to a service's schema; a missing server or schema ends the command in words."""
+    with _connected(service, " -c default_transaction_read_only=on") as connection:
+        yield connection
+
+
+@contextmanager
+def writable_database(service: str) -> Iterator[psycopg.Connection]:
+    """Open a connection that may change a service's tables: COMMIT on leaving, ROLLBACK on an error or `fail`."""
+    with _connected(service, "") as connection:
+        yield connection
+
+
+@contextmanager
+def _connected(service: str, options: str) -> Iterator[psycopg.Connection]:
     settings = settings_or_fail(service)
     try:
         with psycopg.connect(
             settings.database_url.get_secret_value(),
-            options=f"-c search_path={service} -c default_transaction_read_only=on",
+            options=f"-c search_path={service}{options}",
             connect_timeout=5,
         ) as connection:
             yield connection
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())
         fail(f"PostgreSQL cannot be used: {reason}\nStart it with `rapport up`, or set CRM_DATABASE_URL.", 1)
-    except psycopg.errors.UndefinedTable:
-        fail(f"The tables of {service} are missing. Run `rapport migrate`.", 1)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+        fail(f"The tables of {service} are missing or old. Run `rapport migrate`.", 1)
