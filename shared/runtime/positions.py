@@ -38,9 +38,10 @@ class Tally:
 
     counts: dict[Place, Counter[str]] = field(default_factory=dict)
 
-    def add(self, place: Place, outcome: Outcome) -> None:
-        """Count one event."""
-        self.add_many(place, _NAME[type(outcome)], 1)
+    def add_all(self, events: Iterable[tuple[Place, type[Outcome]]]) -> None:
+        """Count events by where they came from and what became of them."""
+        for (place, outcome), count in Counter(events).items():
+            self.add_many(place, _NAME[outcome], count)
 
     def add_many(self, place: Place, name: str, count: int) -> None:
         """Count events of one outcome."""

@@ -154,7 +154,7 @@ class Connections(mode.Service):
         # Collecting the start-up's objects over and over cost 18 µs an event; what batches allocate has few cycles.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(100_000, 50, 100)
+        gc.set_threshold(500_000, 50, 100)
 
     async def on_shutdown(self) -> None:
         """Disconnect, after everything that uses it has stopped."""
