@@ -184,7 +184,7 @@ def _keep(
     connection: Connection, order: Order, actor: str, fixed: Sequence[_Fixed], still_bad: Sequence[_StillBad]
 ) -> None:
     if fixed:
-        connection.execute(_KEEP_FIXED, (*_mended(fixed),))
+        connection.execute(_KEEP_FIXED, _mended(fixed))
     if still_bad:
         found = [verdict for *_, verdict in still_bad]
         problems = [verdict.problem for verdict in found]
@@ -202,7 +202,7 @@ def _keep(
                 texts([verdict.cause for verdict in found]),
             ),
         )
-    changed = [kept.id for kept, *_ in (*fixed, *still_bad)]
+    changed = [kept.id for kept, _ in fixed] + [kept.id for kept, *_ in still_bad]
     detail = {"patch": order.patch.outline(), "origin": order.origin.value, "fixed": len(fixed)}
     note(connection, actor, Action.FIX, order.cause, changed, detail)
 

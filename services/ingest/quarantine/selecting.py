@@ -109,8 +109,10 @@ def _filled(statement: LiteralString, scope: Scope, states: LiteralString) -> Li
 
 
 def _kept(row: tuple[Any, ...]) -> Kept:
-    *head, headers, mended, mended_headers = row
-    return Kept(*head, _pairs(headers), mended, None if mended_headers is None else _pairs(mended_headers))
+    said: dict[str, Any] = dict(zip(Kept.__struct_fields__, row, strict=True))
+    packed = said["mended_headers"]
+    said |= {"headers": _pairs(said["headers"]), "mended_headers": None if packed is None else _pairs(packed)}
+    return Kept(**said)
 
 
 def _pairs(packed: bytes) -> list[tuple[str, bytes | None]]:
