@@ -13,7 +13,7 @@ SOURCES = """
         region        text,
         zone          text,
         rate          int         CONSTRAINT sources_rate CHECK (rate > 0),
-        burst         int         CONSTRAINT sources_burst CHECK (burst > 0 AND rate IS NOT NULL),
+        burst         int         CONSTRAINT sources_burst CHECK (burst IS NULL OR burst > 0 AND rate IS NOT NULL),
         paused_at     timestamptz,
         paused_reason text        CONSTRAINT sources_paused_reason CHECK (paused_reason IN ('operator', 'fuse')),
         created_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
