@@ -97,6 +97,7 @@ _MESSAGE = (
         ("planned", "claimed", "sending", "accepted", "delivered", "bounced", "failed", "retry_wait", "unknown"),
     ),
 )
+_ROUTE = Label("route", ("batch", "call", "snowplow", "pixel", "settings", "preflight", "other"))
 _STAGE = Label("stage", ("ingest", "profile", "segment", "outreach", "kpi"))
 
 _CONSUMER = (
@@ -207,6 +208,41 @@ _OUTPUT = (
     Metric("crm_build_info", MetricKind.GAUGE, "1, with the version that runs.", (Label("version"),)),
 )
 _SOURCE = Label("source")
+_GATEWAY = (
+    Metric(
+        "crm_ingest_gateway_requests_total",
+        MetricKind.COUNTER,
+        "Requests answered, by kind and by class of the status.",
+        (_ROUTE, Label("status", ("2xx", "4xx", "5xx"))),
+    ),
+    Metric(
+        "crm_ingest_gateway_request_duration_seconds",
+        MetricKind.HISTOGRAM,
+        "How long requests take, with their wait for Kafka.",
+        (_ROUTE,),
+        "seconds",
+        DURATION_BUCKETS,
+    ),
+    Metric(
+        "crm_ingest_gateway_events_total",
+        MetricKind.COUNTER,
+        "Events that are on Kafka, by what reading them says.",
+        (Label("verdict", ("accepted", "quarantined")),),
+    ),
+    Metric(
+        "crm_ingest_gateway_refused_total",
+        MetricKind.COUNTER,
+        "Requests of which nothing was stored, by reason.",
+        (
+            Label(
+                "reason",
+                ("unknown_key", "too_large", "not_json", "rate", "no_room", "kafka", "starting", "connections", "slow"),
+            ),
+        ),
+    ),
+    Metric("crm_ingest_gateway_in_flight_bytes", MetricKind.GAUGE, "Bytes of requests under way.", unit="bytes"),
+    Metric("crm_ingest_gateway_connections", MetricKind.GAUGE, "Open connections."),
+)
 _SERVICES = (
     Metric(
         "crm_ingest_source_quarantined_ratio",
@@ -256,5 +292,5 @@ _SERVICES = (
     ),
 )
 
-CATALOGUE: tuple[Metric, ...] = (*_CONSUMER, *_BATCH, *_OUTPUT, *_SERVICES)
+CATALOGUE: tuple[Metric, ...] = (*_CONSUMER, *_BATCH, *_OUTPUT, *_GATEWAY, *_SERVICES)
 """Every metric there is, except families that a service names itself (`crm_kpi_…`) and hands to `Metrics`."""

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata
 
@@ -44,7 +44,12 @@ class Producing:
         self._heard_of: set[tuple[str, int]] = set()
 
     async def start(self) -> None:
-        """Connect."""
+        """Connect.
+
+        Raises:
+            KafkaError: no broker answers; the next run that is sent tries again.
+        """
+        self._broken = True
         self._producer = AIOKafkaProducer(
             bootstrap_servers=self._settings.kafka_bootstrap_servers,
             acks="all",
@@ -54,6 +59,17 @@ class Producing:
             metadata_max_age_ms=int(self._settings.metadata_max_age_seconds * 1000),
         )
         await self._producer.start()
+        self._broken = False
+
+    async def ask(self) -> None:
+        """Return when a broker answered, connecting first if need be.
+
+        Raises:
+            KafkaError: none did.
+        """
+        producer = await self._sound()
+        if not await producer.client.force_metadata_update():
+            raise KafkaConnectionError("no broker answers")
 
     async def stop(self) -> None:
         """Flush and disconnect."""
@@ -89,7 +105,6 @@ class Producing:
                 await within(STOP_SECONDS, "stop the producer", self.stop())
                 self._heard_of.clear()
                 await self.start()
-                self._broken = False
             return self._producer
 
     async def _send(

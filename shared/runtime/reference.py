@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -44,15 +45,20 @@ TABLE_HEAD = """
 |---|---|---|---|
 """
 
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
 
 def settings_reference(services: Iterable[type[RuntimeSettings]] = ()) -> str:
     """Render the settings of every service, then those that single services add."""
     parts = [SETTINGS_HEAD, _settings_table(PREFIX, RuntimeSettings.model_fields.items())]
     for kind in services:
-        service = kind.__name__.removesuffix("Settings").lower()
+        service = _CAPITAL.sub("_", kind.__name__.removesuffix("Settings")).lower()
         own = [(name, field) for name, field in kind.model_fields.items() if _is_own(kind, name)]
         if own:
-            parts += [f"\n## {service.capitalize()}\n", _settings_table(f"{PREFIX}{service.upper()}_", own)]
+            parts += [
+                f"\n## {service.capitalize().replace('_', ' ')}\n",
+                _settings_table(f"{PREFIX}{service.upper()}_", own),
+            ]
     return "".join(parts)
 
 
@@ -68,9 +74,8 @@ def settings_modules() -> list[str]:
     # By name, not by import: nothing shared knows a service.
     spec = importlib.util.find_spec("services")
     folders = [Path(folder) for folder in spec.submodule_search_locations or []] if spec is not None else []
-    return sorted(
-        f"services.{module.parent.name}.settings" for folder in folders for module in folder.glob("*/settings.py")
-    )
+    found = [module.relative_to(folder.parent) for folder in folders for module in folder.glob("**/settings.py")]
+    return sorted(".".join(module.with_suffix("").parts) for module in found)
 
 
 def settings_of(modules: Iterable[str]) -> list[type[RuntimeSettings]]:

@@ -1,0 +1,117 @@
+"""Connections that cannot hold us up: each has its time to speak and to listen, and heads and numbers have bounds."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from services.ingest.gateway import answers
+from services.ingest.gateway.answers import Answer, Receive, Scope, Send
+from services.ingest.gateway.observing import Refusal
+
+LARGEST_HEAD = 96 * 1024
+"""Bytes of a request's line and headers: an event of 32 KB as base64 in an address fits."""
+
+_BAD_REQUEST = answers.refused(400, "bad_request", "this is no HTTP/1.1")
+_HEAD_TOO_LARGE = answers.refused(431, "head_too_large", f"address and headers have at most {LARGEST_HEAD} bytes")
+_TOO_SLOW = answers.refused(408, "too_slow", "the request did not come to its end in time")
+_TOO_MANY = answers.refused(503, "too_many_connections", "too many connections are open", retry_after=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many connections there may be, and how long one may take, in seconds."""
+
+    connections: int
+    request_seconds: float
+    idle_seconds: float
+    refused: Callable[[Refusal], None]
+
+
+class Connection(HttpToolsProtocol):
+    """One connection of uvicorn's, with a deadline for whatever it waits for; `sweep` looks at them."""
+
+    def __init__(self, patience: Patience, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._patience = patience
+        self._in_head = True
+        self._head = 0
+        self._requests = 0
+        self._speaks_by = math.inf
+        self._listens_by = math.inf
+
+    def connection_made(self, transport: Any) -> None:
+        """Take the connection; beyond the number that is allowed, only to say so."""
+        super().connection_made(transport)
+        self._speaks_by = self.loop.time() + self._patience.idle_seconds
+        if len(self.connections) > self._patience.connections:
+            self.app = self._say_too_many
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless the head of a request never ends."""
+        requests = self._requests
+        super().data_received(data)
+        # What came with the end of the request before is not counted.
+        if self._in_head and self._requests == requests:
+            self._head += len(data)
+            if self._head > LARGEST_HEAD and not self.transport.is_closing():
+                self._end_with(_HEAD_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """Start a request's clock."""
+        super().on_message_begin()
+        self._requests += 1
+        self._head = 0
+        self._speaks_by = self.loop.time() + self._patience.request_seconds
+
+    def on_headers_complete(self) -> None:
+        """Go on to the body."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Stop the clock: the next word is ours."""
+        self._in_head = True
+        self._speaks_by = math.inf
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """Start the clock of a client that does not read."""
+        self._listens_by = self.loop.time() + self._patience.request_seconds
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Stop it."""
+        self._listens_by = math.inf
+        super().resume_writing()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words are no JSON
+        """Say that this is no HTTP."""
+        self._end_with(_BAD_REQUEST)
+
+    def sweep(self, now: float) -> None:
+        """End the connection if it is past a deadline; `now` is the loop's time."""
+        if now > self._listens_by:
+            self._patience.refused(Refusal.SLOW)
+            self.transport.abort()
+        elif now > self._speaks_by:
+            self._patience.refused(Refusal.SLOW)
+            self._end_with(_TOO_SLOW)
+
+    def _end_with(self, answer: Answer) -> None:
+        self._speaks_by = math.inf
+        # Its buffer may never empty.
+        self._listens_by = min(self._listens_by, self.loop.time() + self._patience.request_seconds)
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            head = b"".join(b"%s: %s\r\n" % pair for pair in answer.headers)
+            length = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(answer.body)
+            self.transport.write(STATUS_LINE[answer.status] + head + length + answer.body)
+        self.transport.close()
+
+    async def _say_too_many(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        self._patience.refused(Refusal.CONNECTIONS)
+        closing = Answer(_TOO_MANY.status, _TOO_MANY.body, (*_TOO_MANY.headers, (b"connection", b"close")))
+        await answers.say(closing, send, None)
