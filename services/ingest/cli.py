@@ -1,5 +1,8 @@
 """`rapport ingest`: who may send, what was refused, why, and its own bytes."""
 
+import os
+import sys
+
 import typer
 
 from services.ingest.cli_sources import app as sources
@@ -18,3 +21,10 @@ app.add_typer(sources, name="sources")
 @app.callback()
 def ingest() -> None:
     """Events from outside: who may send, what was refused and why."""
+
+
+@app.command(epilog="Example: CRM_INGEST_GATEWAY_PORT=8080 rapport ingest gateway")
+def gateway() -> None:
+    """Take events over HTTP until stopped; `rapport up` starts it too."""
+    # This very process becomes it: what stops the command stops the gateway.
+    os.execv(sys.executable, [sys.executable, "-m", "services.ingest.gateway"])  # noqa: S606 - our own module
