@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import msgspec
-from psycopg import AsyncConnection, Connection
+from psycopg import AsyncConnection
 
 from services.ingest.domain.causes import cause_of
 from services.ingest.domain.replaying import Ticket
@@ -44,25 +44,6 @@ _SETTLE = """
     WHERE id = ANY(%s) AND state <> 'replayed'
 """
 COUNT_BY_REASON: LiteralString = f"SELECT reason, count(*) FROM quarantine WHERE {UNSETTLED} GROUP BY reason"  # noqa: S608 - ours
-LIST_COLUMNS = ("id", "quarantined_at", "source", "stage", "reason", "path", "expected", "found")
-_LIST = f"""
-    SELECT {", ".join(LIST_COLUMNS)} FROM quarantine
-    WHERE %(reason)s::text IS NULL OR reason = %(reason)s
-    ORDER BY id DESC LIMIT %(limit)s
-"""  # noqa: S608 - the columns are the tuple above
-SHOW_COLUMNS = (
-    *LIST_COLUMNS,
-    "message_id",
-    "received_at",
-    "topic",
-    "lane",
-    "record_offset",
-    "event_index",
-    "original",
-    "around",
-    "headers",
-)
-_SHOW = f"SELECT {', '.join(SHOW_COLUMNS)} FROM quarantine WHERE id = %s"  # noqa: S608 - the columns are the tuple above
 
 
 class PostgresQuarantine:
@@ -133,13 +114,3 @@ def _refusals(entries: Sequence[Entry]) -> tuple[BinaryArray, ...]:
         texts([one.event for one in refused]),
         texts([cause_of(one.source, one.problem, one.event) for one in refused]),
     )
-
-
-def newest(connection: Connection, reason: str | None, limit: int) -> list[tuple[Any, ...]]:
-    """Return the newest entries, of one reason or of all."""
-    return connection.execute(_LIST, {"reason": reason, "limit": limit}).fetchall()
-
-
-def entry(connection: Connection, number: int) -> tuple[Any, ...] | None:
-    """Return one entry whole."""
-    return connection.execute(_SHOW, (number,)).fetchone()

@@ -11,7 +11,19 @@ from services.ingest.adapters.postgres_quarantine import UNSETTLED
 from services.ingest.domain.causes import folded
 
 LIST_COLUMNS: tuple[LiteralString, ...] = (
-    *("id", "quarantined_at", "source", "event", "stage", "reason", "path", "expected", "found", "cause", "state"),
+    *(
+        "id",
+        "quarantined_at",
+        "source",
+        "event",
+        "stage",
+        "reason",
+        "path",
+        "expected",
+        "found",
+        'cause AS "group"',
+        "state",
+    ),
 )
 _SHOW_COLUMNS: tuple[LiteralString, ...] = (
     *(*LIST_COLUMNS, "refused_at", "message_id", "received_at", "topic", "lane", "record_offset", "event_index"),
@@ -26,7 +38,7 @@ _SUMMARY: LiteralString = f"""
             min(quarantined_at) AS first_seen, max(refused_at) AS last_seen, max(id) AS example
         FROM quarantine WHERE {UNSETTLED} GROUP BY cause
     )
-    SELECT c.cause, c.events, c.open, c.fixed, c.replaying, q.source, q.event, q.stage, q.reason, q.path, q.expected,
+    SELECT c.cause AS "group", c.events, c.open, c.fixed, c.replaying, q.source, q.event, q.stage, q.reason, q.path, q.expected,
         q.found, c.first_seen, c.last_seen, c.example
     FROM causes AS c JOIN quarantine AS q ON q.id = c.example
     ORDER BY c.events DESC, c.cause

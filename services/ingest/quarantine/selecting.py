@@ -1,6 +1,7 @@
 """Which entries are meant, and how they are taken: page by page in the order of their numbers, bounded in bytes."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, LiteralString, TypeAlias
 
 import msgspec
@@ -11,6 +12,16 @@ from services.ingest.domain.replaying import Kept
 
 PAGE_ENTRIES = 500
 PAGE_BYTES = 8 * 1024 * 1024
+
+
+class State(StrEnum):
+    """What was done about an entry; the last two are settled."""
+
+    OPEN = "open"
+    FIXED = "fixed"
+    REPLAYING = "replaying"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ async def _filled(connection: AsyncConnection) -> None:
 def test_the_newest_refusals_are_listed_first() -> None:
     listed = json.loads(ingest("list", "--json").stdout)
     assert [entry["reason"] for entry in listed] == ["wrong_type", "not_utf8", "not_a_number"]
-    assert set(listed[0]) == {"id", "quarantined_at", "source", "stage", "reason", "path", "expected", "found"}
+    assert set(listed[0]) == {
+        *("id", "quarantined_at", "source", "event", "stage", "reason", "path", "expected", "found", "group", "state")
+    }
     assert [entry["path"] for entry in json.loads(ingest("list", "--limit", "1", "--json").stdout)] == ["/properties"]
     table = ingest("list").stdout
     assert [word in table for word in ("/properties/total", "web-shop", "[/bold]", "not_utf8")] == [True] * 4
