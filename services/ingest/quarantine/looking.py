@@ -38,8 +38,8 @@ _SUMMARY: LiteralString = f"""
             min(quarantined_at) AS first_seen, max(refused_at) AS last_seen, max(id) AS example
         FROM quarantine WHERE {UNSETTLED} GROUP BY cause
     )
-    SELECT c.cause AS "group", c.events, c.open, c.fixed, c.replaying, q.source, q.event, q.stage, q.reason, q.path, q.expected,
-        q.found, c.first_seen, c.last_seen, c.example
+    SELECT c.cause AS "group", c.events, c.open, c.fixed, c.replaying, q.source, q.event, q.stage, q.reason, q.path,
+        q.expected, q.found, c.first_seen, c.last_seen, c.example
     FROM causes AS c JOIN quarantine AS q ON q.id = c.example
     ORDER BY c.events DESC, c.cause
 """  # noqa: S608 - ours
