@@ -205,7 +205,9 @@ def revoke(
         done = registrations.revoke(connection, key_id)
         if done is None:
             known = nearest(key_id, registrations.key_ids(connection))
-            fail(f"There is no key {key_id}.{did_you_mean(known)} `rapport ingest sources show NAME` tells the ids.", 1)
+            fail(
+                f"There is no key {key_id!r}.{did_you_mean(known)} `rapport ingest sources show NAME` tells the ids.", 1
+            )
     source, before, left = done
     if as_json:
         emit({"key_id": key_id, "source": source, "was_revoked_at": before, "active_keys": list(left)})
