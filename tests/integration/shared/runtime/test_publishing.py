@@ -114,6 +114,30 @@ async def test_what_is_sent_again_is_never_older_than_what_goes_out_before_it(on
     assert dict(run[0].headers)["ce_version"] == b"2"
 
 
+async def test_whoever_takes_over_looks_where_nobody_looked_yet(
+    counting_database: str,
+) -> None:
+    place = (COUNTS.name, 0)
+    async with worker("one", counting_database) as one, worker("two", counting_database) as two:
+        await one.claim()
+        await one.process(click(0, "a", "eva"))
+        await one.publisher.publish_once()
+        one.journal.acknowledged[place].append((b"eva", []))  # a zombie's record, between two of ours
+        await one.process(click(1, "b", "eva"))
+        await one.publisher.publish_once()
+        assert one.publisher.foreign == [(place, 1, 2)]
+        await two.claim()
+        assert two.publisher.acknowledged[place] == 0
+        # A look that is done is not done again.
+        await one.claim()
+        one.publisher.foreign.clear()
+        one.publisher.acknowledged[place] = 2
+        await one.process(click(2, "c", "eva"))
+        await one.publisher.publish_once()
+        await two.claim()
+        assert two.publisher.acknowledged[place] == 3
+
+
 async def test_a_tick_that_does_not_commit_leaves_nothing_remembered(one: Worker) -> None:
     await one.process(click(0, "a", "clock:1"))
     one.failing.errors["before_commit"] = ConnectionError("cut")
