@@ -36,6 +36,7 @@ ORDER_COMPLETED = "Order Completed"
 CONSENT_GIVEN = "Consent Given"
 CONSENT_WITHDRAWN = "Consent Withdrawn"
 UNSUBSCRIBED = "Unsubscribed"
+DEAL_STAGE_CHANGED = "Deal Stage Changed"
 
 _NAMES: dict[Family, tuple[str, ...]] = {
     Family.IDENTIFY: (IDENTIFY,),
@@ -70,7 +71,7 @@ _NAMES: dict[Family, tuple[str, ...]] = {
     Family.SURVEY: ("Survey Answered",),
     Family.CONVERSATION: ("Call Logged", "Chat Ended", "Meeting Held"),
     Family.LEAD: ("Lead Created", "Lead Qualified"),
-    Family.DEAL: ("Deal Stage Changed", "Deal Won", "Deal Lost"),
+    Family.DEAL: (DEAL_STAGE_CHANGED, "Deal Won", "Deal Lost"),
     Family.SPEND: ("Marketing Spend Recorded",),
     Family.CONSENT: (CONSENT_GIVEN, CONSENT_WITHDRAWN, UNSUBSCRIBED),
     Family.COMPLAINT: ("Complaint Opened", "Complaint Closed"),

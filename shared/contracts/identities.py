@@ -8,12 +8,15 @@ import msgspec
 
 
 class IdentityKind(StrEnum):
-    """The kinds of identifier that are understood."""
+    """The kinds of identifier that are understood; any other has the name that its sender gives it."""
 
     USER_ID = "user_id"
     EMAIL = "email"
     PHONE = "phone"
     ANONYMOUS_ID = "anonymous_id"
+    IOS_ID = "ios.id"
+    ANDROID_ID = "android.id"
+    CRM_ID = "crm_id"
 
 
 PRIORITY: dict[str, int] = {IdentityKind.USER_ID: 0, IdentityKind.EMAIL: 1}

@@ -6,6 +6,7 @@ import msgspec
 
 from shared.contracts.identities import IdentityRef
 from shared.contracts.money import Money
+from shared.contracts.vocabulary import Amount, Id, Scope, Text
 
 
 class Interaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,15 +53,15 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One line of an order."""
 
-    product_id: str | None = None
-    quantity: str | None = None
-    price: str | None = None
+    product_id: Id | None = None
+    quantity: Amount | None = None
+    price: Amount | None = None
 
 
 class OrderPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Family `order`."""
 
-    order_id: str | None = None
+    order_id: Id | None = None
     total: Money | None = None
     lines: tuple[OrderLine, ...] = ()
 
@@ -74,7 +75,7 @@ class IdentifyPayload(msgspec.Struct, frozen=True, kw_only=True):
 class ConsentPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Family `consent`: what was agreed to (`purpose`) and on which channel."""
 
-    purpose: str
-    channel: str
-    basis: str | None = None
-    text_version: str | None = None
+    purpose: Scope
+    channel: Scope
+    basis: Text | None = None
+    text_version: Text | None = None

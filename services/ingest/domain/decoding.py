@@ -3,19 +3,15 @@
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
-from services.ingest.domain.problems import Problem, Reason, Stage, escaped
+from services.ingest.domain.limits import beyond, too_deep
+from services.ingest.domain.problems import Problem, Reason, Stage
+from services.ingest.domain.walking import told, walk
 
 T = TypeVar("T")
-
-DEEPEST = 32
-"""Objects and arrays within each other at most."""
-
-LONGEST_PATH = 1_000
-"""Characters of a path that is told: what names it comes from outside."""
 
 _GREATEST_EXPONENT = 308
 _RANGE_TEXT = "Number out of range"
@@ -58,7 +54,7 @@ def decode(kind: msgspec.json.Decoder[T], data: bytes | msgspec.Raw, stage: Stag
     except UnicodeDecodeError:
         return Problem(Stage.PARSE, Reason.NOT_UTF8, path, "UTF-8", "other bytes")
     except RecursionError:
-        return _too_deep(path)
+        return too_deep(path)
     except InvalidOperation:
         return _out_of_range(stage, path)
 
@@ -70,11 +66,7 @@ def decode_object(data: bytes | msgspec.Raw, stage: Stage, path: str) -> dict[st
         return {}
     if isinstance(value, Problem):
         return value
-    text = bytes(data)
-    # Counting brackets proves most objects shallow without a walk.
-    if text.count(b"{") + text.count(b"[") > DEEPEST and depth(value) > DEEPEST:
-        return _too_deep(path)
-    return value
+    return beyond(value, bytes(data), path) or value
 
 
 def encode_object(value: Any, path: str) -> bytes | Problem:
@@ -83,28 +75,6 @@ def encode_object(value: Any, path: str) -> bytes | Problem:
     if b"\\u0000" in text and _escaped_nul.search(text):
         return Problem(Stage.PAYLOAD, Reason.BAD_CHARACTER, path, "text without NUL", "a NUL character")
     return text
-
-
-def depth(value: Any) -> int:
-    """Count the levels of objects and arrays, stopping one past the limit."""
-    level, deepest = [value], 0
-    while level and deepest <= DEEPEST:
-        inner: list[Any] = []
-        containers = 0
-        for item in level:
-            if isinstance(item, dict):
-                inner.extend(item.values())
-                containers += 1
-            elif isinstance(item, list):
-                inner.extend(item)
-                containers += 1
-        deepest += 1 if containers else 0
-        level = inner
-    return deepest
-
-
-def _too_deep(path: str) -> Problem:
-    return Problem(Stage.LIMITS, Reason.TOO_DEEP, path, f"at most {DEEPEST} levels", "more levels")
 
 
 def _explained(text: str, stage: Stage, path: str) -> Problem:
@@ -142,10 +112,10 @@ def _not_json(data: bytes, path: str) -> Problem:
         value = json.loads(text, parse_constant=_NotANumber, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
         return Problem(Stage.PARSE, Reason.NOT_JSON, path, "JSON", f"{len(data)} bytes of something else")
-    place = _place_of_constant(value)
-    if place is not None:
-        told = f"{path}{place}"[:LONGEST_PATH]
-        return Problem(Stage.PAYLOAD, Reason.NOT_A_NUMBER, told, "a JSON number", "NaN or Infinity")
+    for item, trail in walk(value):
+        if isinstance(item, _NotANumber):
+            place = told(path, trail)
+            return Problem(Stage.PAYLOAD, Reason.NOT_A_NUMBER, place, "a JSON number", "NaN or Infinity")
     return Problem(Stage.PARSE, Reason.NOT_JSON, path, "JSON without lone surrogates", "a lone surrogate")
 
 
@@ -153,28 +123,3 @@ class _NotANumber(str):
     """A constant that JSON does not have: NaN, Infinity, -Infinity."""
 
     __slots__ = ()
-
-
-_Trail: TypeAlias = tuple["_Trail", str] | None
-"""How a value was reached: the trail to what holds it, and the last step. Paths written out would fill any memory."""
-
-
-def _place_of_constant(value: Any) -> str | None:
-    waiting: list[tuple[Any, _Trail]] = [(value, None)]
-    while waiting:
-        item, trail = waiting.pop()
-        if isinstance(item, _NotANumber):
-            return _written(trail)
-        if isinstance(item, dict):
-            waiting.extend((inner, (trail, name)) for name, inner in item.items())
-        elif isinstance(item, list):
-            waiting.extend((inner, (trail, str(index))) for index, inner in enumerate(item))
-    return None
-
-
-def _written(trail: _Trail) -> str:
-    steps: list[str] = []
-    while trail is not None:
-        trail, step = trail
-        steps.append("/" + escaped(step))
-    return "".join(reversed(steps))

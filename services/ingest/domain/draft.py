@@ -10,7 +10,10 @@ NOTHING = msgspec.Raw(b"{}")
 
 
 class Paths(msgspec.Struct, frozen=True):
-    """Where a shape keeps what a draft holds, as JSON pointers, so that a problem can name its place."""
+    """Where a shape keeps what a draft holds, as JSON pointers, so that a problem can name its place.
+
+    `said` and `original` are its times; one without a place of its own is told of the event as a whole.
+    """
 
     name: str
     user_id: str
@@ -18,6 +21,8 @@ class Paths(msgspec.Struct, frozen=True):
     message_id: str
     body: str
     context: str
+    said: str = ""
+    original: str = ""
 
 
 class Draft(msgspec.Struct, frozen=True, gc=False):

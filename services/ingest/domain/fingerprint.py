@@ -8,8 +8,9 @@ from uuid import NAMESPACE_URL, uuid5
 import msgspec
 
 from services.ingest.domain.times import microseconds
-from shared.contracts.identities import IdentityRef
+from shared.contracts.identities import IdentityKind, IdentityRef
 
+_OWN_IDS = frozenset({IdentityKind.USER_ID.value, IdentityKind.ANONYMOUS_ID.value})
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:rapport:raw-event")
 _UUID_LENGTH = 36
 _UUID_VERSION_AT = 14
@@ -44,9 +45,15 @@ def dedupe_key(source: str, message_id: str, original: int | None) -> str:
 
 
 def payload_hash(name: str, identities: tuple[IdentityRef, ...], payload: msgspec.Raw, original: int | None) -> str:
-    """Hash what an event says (128 bits of BLAKE2b over canonical JSON), without when it was sent or received."""
-    said = (name, [(identity.kind, identity.value) for identity in identities], original, payload)
-    return blake2b(_canonical.encode(said), digest_size=16).hexdigest()
+    """Hash what an event says (128 bits of BLAKE2b over canonical JSON), without when it was sent or received.
+
+    Of the identities its own ids count, else the strongest: all others are in the payload already, or depend on what
+    was known about the source when the event came.
+    """
+    own = [(identity.kind, identity.value) for identity in identities if identity.kind in _OWN_IDS]
+    if not own:
+        own = [(identities[0].kind, identities[0].value)]
+    return blake2b(_canonical.encode((name, own, original, payload)), digest_size=16).hexdigest()
 
 
 def derived_id(topic: str, partition: int, offset: int, appended_ms: int, index: int) -> str:

@@ -1,17 +1,23 @@
 """An identifier from outside becomes an identity: cleaned, checked, and named by its keyed hash."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
+
+from services.ingest.domain import emails, phones
 from services.ingest.domain.problems import Problem, Reason, Stage
-from shared.contracts.identities import IdentityRef, identity_id
+from shared.contracts.identities import IdentityKind, IdentityRef, identity_id
 
 LONGEST = 255
 """Characters of an identifier at most."""
 
 _BLOCKED = frozenset({"-1", "null", "none", "n/a", "unknown", "undefined", "anonymous", "guest"})
 _ZEROS = re.compile(r"[0\-]*")
+_EMAIL = IdentityKind.EMAIL.value
+_PHONE = IdentityKind.PHONE.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,14 @@ BLOCKED = Blocked()
 Reading = IdentityRef | Absent | Blocked | Problem
 
 
+class Claim(msgspec.Struct, frozen=True, gc=False):
+    """An identifier as an event names it, not yet looked at, with the place where it stands."""
+
+    kind: str
+    value: str | int
+    path: str
+
+
 class Identities:
     """Names identifiers under one secret; the same identifier costs a look-up the second time."""
 
@@ -37,14 +51,18 @@ class Identities:
         self._secret = secret
         self._remembered = lru_cache(maxsize=1 << 16)(self._read)
 
-    def read(self, kind: str, value: str | int | None) -> Reading:
-        """Read one identifier; a `Problem` has no path yet."""
+    def read(self, kind: str, value: str | int | None, region: str | None = None) -> Reading:
+        """Read one identifier; a `Problem` has no path yet.
+
+        An e-mail address and a telephone number are known by their normal form; `region` (ISO 3166) is where a number
+        without a country code is dialled, and says nothing about any other kind.
+        """
         # Remembering what is too long for an identifier would let anybody fill our memory.
         if isinstance(value, str) and len(value) > LONGEST:
-            return self._read(kind, value)
-        return self._remembered(kind, value)
+            return self._read(kind, value, None)
+        return self._remembered(kind, value, region if kind == _PHONE else None)
 
-    def _read(self, kind: str, value: str | int | None) -> Reading:
+    def _read(self, kind: str, value: str | int | None, region: str | None) -> Reading:
         text = "" if value is None else str(value).strip()
         if not text:
             return ABSENT
@@ -56,4 +74,26 @@ class Identities:
             return Problem(Stage.IDENTITY, Reason.BAD_CHARACTER, "", "printable text", "other characters")
         if text.lower() in _BLOCKED or _ZEROS.fullmatch(text):
             return BLOCKED
-        return IdentityRef(identity_id(self._secret, kind, text), kind, text)
+        normal = _NORMAL.get(kind)
+        found = text if normal is None else normal(text, region)
+        return found if not isinstance(found, str) else IdentityRef(identity_id(self._secret, kind, found), kind, found)
+
+
+def _email(text: str, _region: str | None) -> str | Blocked | Problem:
+    address = emails.normal_address(text)
+    if address is None:
+        return Problem(Stage.IDENTITY, Reason.NOT_AN_EMAIL, "", "an e-mail address", "other text")
+    return BLOCKED if emails.is_nobodys(address) else address
+
+
+def _phone(text: str, region: str | None) -> str | Blocked | Problem:
+    if phones.is_nobodys(text):
+        return BLOCKED
+    number = phones.e164(text, region)
+    if number is None:
+        expected = "a telephone number with its country code, or of the country where its source is"
+        return Problem(Stage.IDENTITY, Reason.NOT_A_PHONE, "", expected, "other text")
+    return number
+
+
+_NORMAL: dict[str, Callable[[str, str | None], str | Blocked | Problem]] = {_EMAIL: _email, _PHONE: _phone}

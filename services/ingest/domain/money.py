@@ -5,6 +5,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from babel.core import get_global
+
 from services.ingest.domain.problems import Problem, Reason, Stage, type_of
 from shared.contracts.money import plain
 
@@ -14,7 +16,8 @@ _WHOLE_DIGITS = 18
 _FRACTION_DIGITS = 12
 _SHORT = 18
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?", re.ASCII)
-_CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
+_CURRENCIES = frozenset(get_global("all_currencies")) - {"XTS", "XXX"}
+"""ISO 4217 with the codes that history has, as CLDR lists them; not those for tests and for no currency at all."""
 
 
 def amount(value: Any, path: str) -> str | Problem:
@@ -45,9 +48,10 @@ def amount(value: Any, path: str) -> str | Problem:
 
 @lru_cache(maxsize=1024)
 def currency(code: str | None, path: str) -> str | Problem:
-    """Read an ISO 4217 code: three letters, in any case; none is USD, as in Segment's specification."""
+    """Read an ISO 4217 code, in any case; none is USD, as in Segment's specification."""
     if code is None:
         return DEFAULT_CURRENCY
-    if not _CURRENCY.fullmatch(code):
-        return Problem(Stage.PAYLOAD, Reason.NOT_A_CURRENCY, path, "an ISO 4217 code of three letters", "other text")
-    return code.upper()
+    found = code.upper()
+    if found not in _CURRENCIES:
+        return Problem(Stage.PAYLOAD, Reason.NOT_A_CURRENCY, path, "an ISO 4217 code", "other text")
+    return found

@@ -6,12 +6,17 @@ from functools import lru_cache
 
 import msgspec
 
+from services.ingest.domain.draft import Draft
 from services.ingest.domain.problems import Problem, Reason, Stage
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 AHEAD = timedelta(minutes=5)
 """How far after its arrival an event may claim to have happened."""
 
+FAR_AHEAD = timedelta(days=1)
+"""How far after its arrival an event may claim to have happened, and be drawn back instead of refused."""
+
+_MAGNITUDES = ((36_525, "centuries"), (365, "years"), (30, "months"), (1, "days"))
 _LATEST_ARRIVAL_MS = 4_102_444_799_000  # the end of 2099
 _LONGEST_TIME = 64
 _TICK = timedelta(microseconds=1)
@@ -46,24 +51,36 @@ def _noted(header: bytes, appended_ms: int) -> datetime:
     return noted.astimezone(UTC)
 
 
-def happened(said: datetime | None, original: datetime | None, sent: datetime | None, received: datetime) -> datetime:
+def happened(draft: Draft, received: datetime) -> datetime | Problem:
     """Tell when an event happened, in UTC.
 
     `received - (sent - original)` takes the sender's clock out of it; without both times what was said counts, then
-    the original time, then the arrival. The result lies between 1970 and five minutes after the arrival.
+    the original time, then the arrival. A little ahead of the arrival is five minutes ahead at most; more than a day
+    ahead, or before 1970, is no time that anything can be counted at, and refuses the event.
     """
+    original, sent = draft.original, draft.sent
     if original is not None and sent is not None:
         try:
             at = received - (sent - original)
         except OverflowError:
-            at = EPOCH if sent > original else received + AHEAD
+            return _far_off(draft.paths.original, original - sent, ahead=original > sent)
+        path = draft.paths.original
     else:
-        at = said or original or received
+        at = draft.said or original or received
+        path = draft.paths.said if draft.said is not None else draft.paths.original
     if at < EPOCH:
-        return EPOCH
-    if at - received > AHEAD:
-        return received + AHEAD
+        return _far_off(path, EPOCH - at, ahead=False)
+    ahead = at - received
+    if ahead > AHEAD:
+        return received + AHEAD if ahead <= FAR_AHEAD else _far_off(path, ahead, ahead=True)
     return at if at.tzinfo is UTC else at.astimezone(UTC)
+
+
+def _far_off(path: str, by: timedelta, *, ahead: bool) -> Problem:
+    expected = "at most a day after it was received" if ahead else "1970 or later"
+    about = next((text for days, text in _MAGNITUDES if abs(by) >= timedelta(days=days)), "less than a day")
+    found = f"{about} after that" if ahead else f"{about} before that"
+    return Problem(Stage.ENVELOPE, Reason.OUT_OF_RANGE, path, expected, found)
 
 
 def microseconds(at: datetime) -> int:

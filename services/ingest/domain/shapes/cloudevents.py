@@ -27,9 +27,17 @@ _NAMES = {
     "group": catalogue.GROUP,
     "alias": catalogue.ALIAS,
 }
-_STRUCTURED = Paths("/type", "/subject", "/anonymousid", "/id", "/data", "")
-_ENCODED = Paths("/type", "/subject", "/anonymousid", "/id", "/data_base64", "")
-_BINARY = Paths("/headers/ce_type", "/headers/ce_subject", "/headers/ce_anonymousid", "/headers/ce_id", "", "")
+_STRUCTURED = Paths("/type", "/subject", "/anonymousid", "/id", "/data", "", said="/time")
+_ENCODED = Paths("/type", "/subject", "/anonymousid", "/id", "/data_base64", "", said="/time")
+_BINARY = Paths(
+    "/headers/ce_type",
+    "/headers/ce_subject",
+    "/headers/ce_anonymousid",
+    "/headers/ce_id",
+    "",
+    "",
+    said="/headers/ce_time",
+)
 
 _members: msgspec.json.Decoder[dict[str, msgspec.Raw]] = decoder(dict[str, msgspec.Raw])
 _events: msgspec.json.Decoder[list[msgspec.Raw]] = decoder(list[msgspec.Raw])

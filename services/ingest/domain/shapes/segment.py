@@ -36,6 +36,10 @@ class _Call(msgspec.Struct, gc=False, rename="camel"):
     batch: msgspec.Raw = _ALONE
 
 
+class _Context(msgspec.Struct, gc=False):
+    traits: msgspec.Raw = NOTHING
+
+
 class _Batch(msgspec.Struct, gc=False, rename="camel"):
     batch: list[msgspec.Raw]
     sent_at: datetime | None = None
@@ -53,9 +57,13 @@ class _Shared(msgspec.Struct, frozen=True, gc=False):
 
 _calls: msgspec.json.Decoder[_Call] = decoder(_Call)
 _batches: msgspec.json.Decoder[_Batch] = decoder(_Batch)
+_contexts: msgspec.json.Decoder[_Context | None] = decoder(_Context | None)
 
-_PROPERTIES = Paths("/event", "/userId", "/anonymousId", "/messageId", "/properties", "/context")
-_TRAITS = Paths("/event", "/userId", "/anonymousId", "/messageId", "/traits", "/context")
+_IDS = ("/event", "/userId", "/anonymousId", "/messageId")
+_TIMES = ("/timestamp", "/originalTimestamp")
+_PROPERTIES = Paths(*_IDS, "/properties", "/context", *_TIMES)
+_TRAITS = Paths(*_IDS, "/traits", "/context", *_TIMES)
+_TRAITS_OF_CONTEXT = Paths(*_IDS, "/context/traits", "/context", *_TIMES)
 
 
 def read(value: bytes, source: str, kind: str | None = None) -> Sequence[Item]:
@@ -167,6 +175,12 @@ def _track(call: _Call) -> _Said:
 
 
 def _identify(call: _Call) -> _Said:
+    if call.traits is NOTHING and call.context is not NOTHING:
+        # RudderStack's SDK for Python says them in the context alone.
+        context = decode(_contexts, call.context, Stage.ENVELOPE, "/context")
+        if isinstance(context, Problem):
+            return context
+        return catalogue.IDENTIFY, _TRAITS_OF_CONTEXT, NOTHING if context is None else context.traits, None
     return catalogue.IDENTIFY, _TRAITS, call.traits, None
 
 

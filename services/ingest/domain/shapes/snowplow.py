@@ -111,7 +111,7 @@ def _draft(pairs: dict[str, str], source: str) -> Draft | Problem:
     if isinstance(context, Problem):
         return context
     return Draft(
-        paths=Paths(event.name_path, "/uid", "/duid", "/eid", event.body_path, ""),
+        paths=Paths(event.name_path, "/uid", "/duid", "/eid", event.body_path, "", said="/ttm", original="/dtm"),
         source=source,
         name=event.name,
         message_id=pairs.get("eid"),

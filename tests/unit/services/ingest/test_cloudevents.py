@@ -249,12 +249,17 @@ def test_a_null_header_is_no_attribute() -> None:
         ("identify", "Identify", {"traits": {"plan": "pro"}}),
         ("Identify", "Identify", {"traits": {"plan": "pro"}}),
         ("page", "Page Viewed", {"plan": "pro"}),
-        ("group", "Group Joined", {"plan": "pro"}),
     ],
 )
 def test_the_calls_of_segment_keep_their_meaning_as_types(kind: str, name: str, said: dict[str, Any]) -> None:
     found = accepted(event(type=kind, data={"plan": "pro"}), STRUCTURED)
     assert (found.name, payload(found)) == (name, said)
+
+
+def test_a_group_is_named_in_its_data() -> None:
+    found = accepted(event(type="group", data={"groupId": "g-1", "plan": "pro"}), STRUCTURED)
+    assert (found.name, payload(found)) == ("Group Joined", {"group_id": "g-1", "plan": "pro"})
+    assert verdict(event(type="group", data={}), STRUCTURED) == ("payload", "missing", "/data/group_id")
 
 
 def test_a_refused_event_keeps_what_it_was() -> None:

@@ -168,14 +168,25 @@ def test_the_context_is_told_in_segments_words_and_loses_nothing(plain: bool) ->
         ({"dtm": str(FIRST), "stm": str(FIRST + 5_000)}, APPENDED - timedelta(seconds=5)),
         ({"dtm": "1", "stm": "3001"}, APPENDED - timedelta(seconds=3)),
         ({"dtm": str(FIRST), "stm": str(FIRST + 5_000), "ttm": "1000"}, datetime.fromtimestamp(1, UTC)),
-        ({"dtm": "253402300799999", "stm": "0"}, APPENDED + timedelta(minutes=5)),
-        ({"dtm": "0", "stm": "253402300799999"}, datetime.fromtimestamp(0, UTC)),
+        ({"dtm": str(FIRST + 7_200_000), "stm": str(FIRST)}, APPENDED + timedelta(minutes=5)),
         ({"stm": str(FIRST)}, APPENDED),
         ({"dtm": None, "stm": "", "ttm": ""}, APPENDED),
     ],
 )
 def test_the_time_is_the_true_one_or_the_devices_corrected(times: dict[str, Any], at: datetime) -> None:
     assert accepted({"e": "pv", **times, **PERSON}).occurred_at == at
+
+
+@pytest.mark.parametrize(
+    ("times", "path"),
+    [
+        ({"dtm": "253402300799999", "stm": "0"}, "/dtm"),
+        ({"dtm": "0", "stm": "253402300799999"}, "/dtm"),
+        ({"ttm": "253402300799999"}, "/ttm"),
+    ],
+)
+def test_a_time_that_is_far_off_is_told_by_its_key(times: dict[str, Any], path: str) -> None:
+    assert verdict({"e": "pv", **times, **PERSON}) == ("envelope", "out_of_range", path)
 
 
 def test_a_retry_that_is_sent_later_is_the_same_event() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from services.ingest.domain.forms import Said
 from services.ingest.domain.payloads import payload_of
 from services.ingest.domain.problems import Problem
 from shared.contracts.catalogue import IDENTIFY, Family
@@ -13,8 +14,8 @@ from shared.contracts.customers import LARGEST_TRAIT, LONGEST_TRAIT_NAME, MOST_T
 
 def traits(said: dict[str, Any]) -> Any:
     found = payload_of(Family.IDENTIFY, IDENTIFY, msgspec.Raw(msgspec.json.encode(said)), "/traits", None)
-    assert isinstance(found, bytes)
-    return msgspec.json.decode(found)["traits"]
+    assert isinstance(found, Said)
+    return msgspec.json.decode(found.text)["traits"]
 
 
 @pytest.mark.parametrize(

@@ -43,10 +43,10 @@ def test_another_secret_kind_value_or_generation_is_another_name() -> None:
 
 
 def test_the_strongest_identity_does_not_depend_on_the_order() -> None:
-    refs = [IdentityRef(identity_id(SECRET, kind, "x"), kind, "x") for kind in (*IdentityKind, "crm_id")]
+    refs = [IdentityRef(identity_id(SECRET, kind, "x"), kind, "x") for kind in (*IdentityKind, "shop")]
     assert {strongest(order) for order in permutations(refs)} == {refs[0]}
     assert {strongest(order).kind for order in permutations(refs[1:])} == {"email"}
-    assert {strongest(order).kind for order in permutations(refs[2:])} == {"anonymous_id"}
+    assert {strongest(order).kind for order in permutations(refs[2:])} == {"android.id"}
 
 
 def test_of_two_of_a_kind_the_smaller_name_is_stronger() -> None:
