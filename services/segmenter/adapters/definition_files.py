@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.segmenter.domain.definitions import Definition, FaultyDefinitionsError, read_all
-from services.segmenter.domain.faults import Fault
-from services.segmenter.domain.marked_yaml import LARGEST_BYTES
 from shared.runtime.errors import FatalError
+from shared.runtime.faults import Fault
+from shared.runtime.marked_yaml import LARGEST_BYTES
 
 
 class WrongDefinitionsError(FatalError):

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from services.segmenter.domain import marked_yaml
-from services.segmenter.domain.faults import Fault, described, path_text, shortened
-from services.segmenter.domain.marked_yaml import FaultyYamlError, Marked
 from services.segmenter.domain.rules import PARTS, Rule, expected
 from services.segmenter.domain.segment_names import is_segment_name
 from shared.contracts.codec import canonical
+from shared.runtime import marked_yaml
+from shared.runtime.faults import Fault, described, path_text, shortened
+from shared.runtime.marked_yaml import FaultyYamlError, Marked
 
 _MISSING = {
     "segment": "the segment's name",

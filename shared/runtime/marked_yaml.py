@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from services.segmenter.domain.faults import Fault, described, path_text
+from shared.runtime.faults import Fault, described, path_text
 
 LARGEST_BYTES = 64 * 1024
 DEEPEST = 24

@@ -1,4 +1,4 @@
-"""A fault says where a definition is wrong, what was expected there and what was found."""
+"""A fault says where a file that somebody wrote is wrong, what was expected there and what was found."""
 
 from collections.abc import Sequence
 from decimal import Decimal
