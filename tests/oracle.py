@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
+from tests.oracle_sections import has_won, is_lead, is_qualified, sections
+
 Json = Any
 
 
@@ -51,6 +53,7 @@ def _record(customer: str, events: list[Json]) -> Json:
     ranked = sorted(identities.values(), key=_rank)
     orders = _orders([event for event in events if event["name"] == "Order Completed"])
     known = any(identity["kind"] in ("user_id", "email") for identity in ranked)
+    more = sections(events, ranked, _at, text_of)
     return {
         "customer_id": customer,
         "identities": ranked,
@@ -59,8 +62,19 @@ def _record(customer: str, events: list[Json]) -> Json:
         "consent": _consent(events),
         "first_at": text_of(min(times)),
         "last_at": text_of(max(times)),
-        "lifecycle": "customer" if orders else "lead" if known else "visitor",
+        "lifecycle": _stage(events, known=known, bought=bool(orders), has_deal="open_deals" in more),
+        **more,
     }
+
+
+def _stage(events: list[Json], *, known: bool, bought: bool, has_deal: bool) -> str:
+    if bought or has_won(events):
+        return "customer"
+    if has_deal:
+        return "opportunity"
+    if is_qualified(events):
+        return "qualified"
+    return "lead" if known or is_lead(events) else "visitor"
 
 
 def _orders(orders: list[Json]) -> Json:

@@ -1,19 +1,16 @@
 """What an event does to a customer's record, read from its payload."""
 
-import re
 from decimal import Decimal
-from functools import lru_cache
 
 import msgspec
 
+from services.profile.domain.amounts import UnreadableAmountError, amount_of
+from services.profile.domain.notes import READERS, Noted
 from shared.contracts.catalogue import CONSENT_GIVEN, CONSENT_WITHDRAWN, ORDER_COMPLETED, UNSUBSCRIBED, Family
 from shared.contracts.codec import MalformedMessageError, decode
 from shared.contracts.customers import LARGEST_TRAIT, LONGEST_TRAIT_NAME, ConsentStatus
 from shared.contracts.interactions import ConsentPayload, IdentifyPayload
 from shared.contracts.money import Money
-
-# Bounds keep every sum exact within MONEY's 60 digits, and keep out 1E+999999, which would be a gigabyte of zeros.
-_AMOUNT = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,12})?")
 
 ALL_MARKETING_MAIL = "marketing/email"
 """What an `Unsubscribed` takes back."""
@@ -48,7 +45,7 @@ class ConsentSaid(msgspec.Struct, frozen=True, gc=False):
     state: ConsentStatus
 
 
-Effect = OrderCompleted | TraitsSaid | ConsentSaid
+Effect = OrderCompleted | TraitsSaid | ConsentSaid | Noted
 
 UNSUBSCRIBE = ConsentSaid(ALL_MARKETING_MAIL, ConsentStatus.WITHDRAWN)
 
@@ -76,6 +73,11 @@ def effect_of(name: str, family: str, payload: msgspec.Raw) -> Effect | None:
             return _consent(payload, ConsentStatus.GIVEN)
         if name == CONSENT_WITHDRAWN:
             return _consent(payload, ConsentStatus.WITHDRAWN)
+        reader = READERS.get(name)
+        if reader is not None:
+            return reader(payload)
+    except UnreadableAmountError as error:
+        raise UnreadablePayloadError("$.payload.total.amount", str(error)) from error
     except MalformedMessageError as error:
         text, _, path = str(error).partition(" - at `$")
         raise UnreadablePayloadError(f"$.payload{path.rstrip('`')}", text) from error
@@ -95,15 +97,7 @@ def _order(payload: msgspec.Raw) -> OrderCompleted:
     total = decode(_Order, payload).total
     if total is None:
         return OrderCompleted(None, "")
-    return OrderCompleted(_amount(total.amount), total.currency)
-
-
-@lru_cache(maxsize=1 << 16)
-def _amount(text: str) -> Decimal:
-    # Prices repeat: remembering them costs a tenth of reading them again.
-    if _AMOUNT.fullmatch(text) is None:
-        raise UnreadablePayloadError("$.payload.total.amount", "a decimal number of at most 20 digits and 12 decimals")
-    return Decimal(text)
+    return OrderCompleted(amount_of(total.amount), total.currency)
 
 
 def _consent(payload: msgspec.Raw, state: ConsentStatus) -> ConsentSaid:

@@ -1,40 +1,58 @@
 """The customer record as it is published, drawn from the state."""
 
+import operator
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
-from services.profile.domain.state import ConsentRegister, State, TraitRegister
+from services.profile.domain import sections
+from services.profile.domain.lifecycle import USUAL, Stages, stage_of
+from services.profile.domain.state import State
 from shared.contracts.codec import canonical
-from shared.contracts.customers import Consent, CustomerRecord, Lifecycle, Orders, Trait
-from shared.contracts.identities import IdentityKind, IdentityRef, strength
+from shared.contracts.customers import CustomerRecord, Lifecycle, Orders
 from shared.contracts.money import totals
 
-UNSET = b"null"
-_KNOWN_BY = frozenset({str(IdentityKind.USER_ID), str(IdentityKind.EMAIL)})
+Part: TypeAlias = msgspec.Raw | msgspec.UnsetType
+"""A part as JSON, or nothing: an empty part is absent from the record."""
 
 
-def record_of(customer_id: str, state: State) -> CustomerRecord:
-    """Draw the record: identities strongest first, traits that are set, revenue by currency."""
+def record_of(customer_id: str, state: State, stages: Stages = USUAL) -> CustomerRecord:
+    """Draw the record: identities strongest first, traits that are set, money by currency, cases that are open."""
     return CustomerRecord(
         customer_id=customer_id,
-        identities=_identities(state),
-        traits=_traits(state),
+        identities=sections.identities(state),
+        traits=sections.traits(state),
         orders=_orders(state),
-        consent=_consent(state),
+        consent=sections.consent(state),
         first_at=state.first_at,
         last_at=state.last_at,
-        lifecycle=lifecycle_of(state),
+        lifecycle=lifecycle_of(state, stages),
+        addresses=sections.addresses(state),
+        totals=sections.totals_of(state),
+        **sections.pages(state),
     )
 
 
-def lifecycle_of(state: State) -> Lifecycle:
-    """Tell how far the relationship has come: an order makes a customer, a user id or an address a lead."""
-    if state.order_count:
-        return Lifecycle.CUSTOMER
-    if any(identity.kind in _KNOWN_BY for identity in state.identities.values()):
-        return Lifecycle.LEAD
-    return Lifecycle.VISITOR
+def lifecycle_of(state: State, stages: Stages = USUAL) -> Lifecycle:
+    """Tell how far the relationship has come."""
+    return stage_of(state, sections.open_counts(state), stages)
+
+
+class _Sources(NamedTuple):
+    """What the parts of a portrait are drawn from.
+
+    The fold replaces a dictionary that changes, so one that is still the same object holds the same.
+    """
+
+    identities: object
+    traits: object
+    consent: object
+    tallies: object
+    sums: object
+    registers: object
+    mail: object
 
 
 class Portrait(msgspec.Struct, frozen=True, gc=False):
@@ -43,12 +61,14 @@ class Portrait(msgspec.Struct, frozen=True, gc=False):
     Most events are orders or visits: drawing these parts anew each time would be two thirds of a record's cost.
     """
 
-    of_identities: dict[str, IdentityRef]
-    of_traits: dict[str, TraitRegister]
-    of_consent: dict[str, ConsentRegister]
+    sources: _Sources
     identities: msgspec.Raw
     traits: msgspec.Raw
     consent: msgspec.Raw
+    addresses: Part
+    totals: Part
+    pages: Mapping[str, Part]
+    open_counts: Mapping[str, int]
 
 
 class _Framed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -62,64 +82,80 @@ class _Framed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     first_at: datetime
     last_at: datetime
     lifecycle: Lifecycle
+    addresses: Part = msgspec.UNSET
+    totals: Part = msgspec.UNSET
+    answers: Part = msgspec.UNSET
+    open_tickets: Part = msgspec.UNSET
+    open_complaints: Part = msgspec.UNSET
+    open_deals: Part = msgspec.UNSET
+    owner: Part = msgspec.UNSET
+    account: Part = msgspec.UNSET
 
 
 def portray(state: State, before: Portrait | None) -> Portrait:
-    """Draw the parts that seldom change, or take over from `before` what is still the same.
-
-    The fold replaces a dictionary that changes, so one that is still the same object holds the same.
-    """
-    identities, traits, consent = state.identities, state.traits, state.consent
-    if (
-        before is not None
-        and before.of_identities is identities
-        and before.of_traits is traits
-        and before.of_consent is consent
-    ):
+    """Draw the parts that seldom change, or take over from `before` what is still the same."""
+    sources = _Sources(
+        state.identities, state.traits, state.consent, state.tallies, state.sums, state.registers, state.mail
+    )
+    if before is None:
+        return Portrait(
+            sources,
+            _drawn(sections.identities(state)),
+            _drawn(sections.traits(state)),
+            _drawn(sections.consent(state)),
+            _present(sections.addresses(state)),
+            _present(sections.totals_of(state)),
+            _pages(state),
+            sections.open_counts(state),
+        )
+    identities, traits, consent, tallies, sums, registers, mail = map(operator.is_, before.sources, sources)
+    if identities and traits and consent and tallies and sums and registers and mail:
         return before
     return Portrait(
-        identities,
-        traits,
-        consent,
-        msgspec.Raw(canonical(_identities(state))),
-        msgspec.Raw(canonical(_traits(state))),
-        msgspec.Raw(canonical(_consent(state))),
+        sources,
+        before.identities if identities else _drawn(sections.identities(state)),
+        before.traits if traits else _drawn(sections.traits(state)),
+        before.consent if consent else _drawn(sections.consent(state)),
+        before.addresses if identities and mail else _present(sections.addresses(state)),
+        before.totals if tallies and sums else _present(sections.totals_of(state)),
+        before.pages if registers and tallies else _pages(state),
+        before.open_counts if registers else sections.open_counts(state),
     )
 
 
-def render(customer_id: str, state: State, portrait: Portrait) -> bytes:
+def render(customer_id: str, state: State, portrait: Portrait, stages: Stages = USUAL) -> bytes:
     """Encode the record as canonical JSON: two customers' records are equal exactly when these bytes are.
 
     The bytes are those of `canonical(record_of(customer_id, state))`.
     """
-    return canonical(
-        _Framed(
-            customer_id=customer_id,
-            identities=portrait.identities,
-            traits=portrait.traits,
-            orders=_orders(state),
-            consent=portrait.consent,
-            first_at=state.first_at,
-            last_at=state.last_at,
-            lifecycle=lifecycle_of(state),
-        )
+    pages = portrait.pages
+    framed = _Framed(
+        customer_id=customer_id,
+        identities=portrait.identities,
+        traits=portrait.traits,
+        orders=_orders(state),
+        consent=portrait.consent,
+        first_at=state.first_at,
+        last_at=state.last_at,
+        lifecycle=stage_of(state, portrait.open_counts, stages),
+        addresses=portrait.addresses,
+        totals=portrait.totals,
+        **pages,
     )
+    return canonical(framed)
 
 
-def _identities(state: State) -> tuple[IdentityRef, ...]:
-    return tuple(sorted(state.identities.values(), key=strength))
+def _drawn(section: Any) -> msgspec.Raw:
+    return msgspec.Raw(canonical(section))
 
 
-def _traits(state: State) -> dict[str, Trait]:
-    return {
-        name: Trait(msgspec.Raw(register.value), register.source, register.at)
-        for name, register in state.traits.items()
-        if register.value != UNSET
-    }
+def _present(section: Any) -> Part:
+    return _drawn(section) if section else msgspec.UNSET
 
 
-def _consent(state: State) -> dict[str, Consent]:
-    return {subject: Consent(said.state, said.at) for subject, said in state.consent.items()}
+def _pages(state: State) -> dict[str, Part]:
+    # Few customers have a ticket, a survey or an owner: an order need not pay for the room of those.
+    return {name: part for name, page in sections.pages(state).items() if (part := _present(page)) is not msgspec.UNSET}
 
 
 def _orders(state: State) -> Orders | None:

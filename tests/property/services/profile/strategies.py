@@ -50,6 +50,52 @@ others = st.sampled_from(
     [("Unsubscribed", "consent", {}), ("Product Viewed", "browse", {"product_id": "p"}), ("Whatever", "generic", {})]
 )
 
+_ids = st.sampled_from(["1", "2"])
+refunds = st.builds(
+    lambda total: ("Order Refunded", "order", {"total": total} if total else {}), st.none() | moneys
+)
+mails = st.builds(
+    lambda name, kind: (name, "email", {"bounce_type": kind} if kind and name == "Email Bounced" else {}),
+    st.sampled_from(["Email Delivered", "Email Opened", "Email Bounced", "Email Bounced", "Email Marked as Spam"]),
+    st.sampled_from([None, "hard", "Soft", "suppressed"]),
+)
+tickets = st.builds(
+    lambda step, number: (f"Ticket {step}", "ticket", {"ticket_id": number, "subject": f"about {step}"}),
+    st.sampled_from(["Opened", "Replied", "Resolved", "Reopened"]),
+    _ids,
+)
+complaints = st.builds(
+    lambda step, number: (f"Complaint {step}", "complaint", {"complaint_id": number}),
+    st.sampled_from(["Opened", "Closed"]),
+    _ids,
+)
+deals = st.builds(
+    lambda step, number, rest: (f"Deal {step}", "deal", {"deal_id": number, **rest}),
+    st.sampled_from(["Stage Changed", "Stage Changed", "Won", "Lost"]),
+    _ids,
+    st.fixed_dictionaries(
+        {}, optional={"stage": st.sampled_from(["demo", "offer"]), "owner_id": _ids, "name": _ids, "amount": moneys}
+    ),
+)
+surveys = st.builds(
+    lambda metric, score: ("Survey Answered", "survey", {"metric": metric, "score": score, "scale": 10}),
+    st.sampled_from(["nps", "csat"]),
+    st.integers(0, 10),
+)
+leads = st.builds(
+    lambda name, owner: (name, "lead", {"owner_id": owner} if owner else {}),
+    st.sampled_from(["Lead Created", "Lead Qualified"]),
+    st.none() | _ids,
+)
+groups = st.builds(lambda number: ("Group Joined", "group", {"group_id": number}), _ids)
+counted = st.sampled_from(
+    [("Page Viewed", "view", {}), ("Call Logged", "conversation", {}), ("Meeting Held", "conversation", {})]
+)
+said = (
+    orders | identifies | consents | others | refunds | mails | tickets | complaints | deals | surveys | leads
+    | groups | counted
+)  # fmt: skip
+
 
 def interaction(
     message_id: str,
@@ -99,7 +145,7 @@ def interactions(draw: st.DrawFn) -> list[Interaction]:
     drawn = draw(
         st.lists(
             st.tuples(
-                orders | identifies | consents | others,
+                said,
                 people,
                 st.integers(0, 3),
                 st.sampled_from([0, 1, 400, 100_000]),

@@ -134,11 +134,11 @@ def test_an_orders_amount_is_exact() -> None:
     assert understood(order({})).effect == OrderCompleted(None, "")
 
 
-def test_an_identify_says_traits_and_a_refund_says_nothing_yet() -> None:
+def test_an_identify_says_traits_and_an_update_of_an_order_nothing_yet() -> None:
     said = understood(changed(name="Identify", family="identify", payload={"traits": {"city": "Wien", "plan": None}}))
     assert said.effect == TraitsSaid((("city", b'"Wien"'), ("plan", b"null")))
-    refund = understood(changed(name="Order Refunded", family="order", payload={"total": 1}))
-    assert refund.effect is None
+    update = understood(changed(name="Order Updated", family="order", payload={"total": 1}))
+    assert update.effect is None
 
 
 @pytest.mark.parametrize(
