@@ -13,7 +13,7 @@ class ApiSettings(RuntimeSettings):
     port: int = Field(0, ge=0, le=65535, description="Port of the API; 0 takes a free one and logs it.")
     api_keys: SecretStr | None = Field(
         None,
-        description="Operators' keys, a JSON list of {name, role, sha256}; the roles are read, operate, admin, privacy.",
+        description="Keys of operators, a JSON list of {name, role, sha256}; roles: read, operate, admin, privacy.",
     )
 
     @property
