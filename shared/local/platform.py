@@ -1,6 +1,6 @@
-"""All of Rapport on one machine: the two servers, schemas, roles and topics, the five services, a mail server."""
+"""All of Rapport on one machine: servers, schemas, roles and topics, the services, their doors, a mail server."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -15,6 +15,11 @@ from shared.local.status import Notify, ServerStatus, silent
 from shared.runtime.roles import ensure_role, role_of
 
 SERVICES = ("ingest", "profile", "segmenter", "engagement", "metrics")
+GATEWAY = "ingest-gateway"
+DOORS = {GATEWAY: ("ingest", "services.ingest.gateway")}
+"""Processes beside the five that take HTTP: the service whose role and tables they share, and their module."""
+PROCESSES = (*DOORS, *SERVICES)
+"""All processes of Rapport's own, in the order of the flow."""
 MAILBOX = "mailbox"
 SMTP_VARIABLE = "CRM_ENGAGEMENT_SMTP_URL"
 DEFAULT_LANES = 4
@@ -73,7 +78,7 @@ class Platform:
         return [*self.stack.status(), *(program.status() for program in self._programs(None))]
 
     def program(self, name: str) -> ProgramProcess:
-        """Return the process of one service, or of the mail server.
+        """Return the process of one of `PROCESSES`, or of the mail server.
 
         Raises:
             KeyError: there is none of that name.
@@ -106,32 +111,51 @@ class Platform:
 
     def _programs(self, addresses: StackAddresses | None) -> list[ProgramProcess]:
         programs = [self._service(name, addresses) for name in SERVICES]
+        programs += [self._door(name, addresses) for name in DOORS]
         if SMTP_VARIABLE not in self._environment:
-            programs.insert(0, Program(MAILBOX, self._mailbox_command, lambda _port: {}, smtp_problem))
+            programs.insert(0, self._mailbox())
         return [ProgramProcess(self.root, program) for program in programs]
 
-    def _mailbox_command(self, port: int) -> list[str]:
-        return ["-m", "shared.local.mailbox", str(port), str(self.mails)]
+    def _mailbox(self) -> Program:
+        def command(ports: Sequence[int]) -> list[str]:
+            return ["-m", "shared.local.mailbox", str(ports[0]), str(self.mails)]
+
+        return Program(MAILBOX, command, lambda _ports: {}, smtp_problem)
 
     def _service(self, name: str, addresses: StackAddresses | None) -> Program:
-        def environment(port: int) -> dict[str, str]:
-            if addresses is None:
-                return {}
-            given = {key: value for key, value in self._environment.items() if key.startswith("CRM_")}
-            return {
-                **self._shared_variables(addresses),
-                SMTP_VARIABLE: self._smtp_url(),
-                "CRM_INSTANCE_ID": "local",
-                **given,
-                "CRM_DATABASE_URL": as_role(addresses.database_url, name, self._secrets.get(role_of(name))),
-                f"CRM_{name.upper()}_WEB_PORT": str(port),
-            }
+        def environment(ports: Sequence[int]) -> dict[str, str]:
+            return self._program_variables(name, addresses, {f"CRM_{name.upper()}_WEB_PORT": ports[0]})
 
-        return Program(name, lambda _port: ["-m", f"services.{name}"], environment, readiness_problem)
+        return Program(name, lambda _ports: ["-m", f"services.{name}"], environment, readiness_problem)
+
+    def _door(self, name: str, addresses: StackAddresses | None) -> Program:
+        service, module = DOORS[name]
+        prefix = f"CRM_{name.upper().replace('-', '_')}"
+
+        def environment(ports: Sequence[int]) -> dict[str, str]:
+            port, pages = ports
+            return self._program_variables(service, addresses, {f"{prefix}_PORT": port, f"{prefix}_WEB_PORT": pages})
+
+        return Program(name, lambda _ports: ["-m", module], environment, readiness_problem, port_count=2)
+
+    def _program_variables(
+        self, service: str, addresses: StackAddresses | None, ports: Mapping[str, int]
+    ) -> dict[str, str]:
+        """Give one program its environment: it signs in as the service that it belongs to, and listens where told."""
+        if addresses is None:
+            return {}
+        given = {key: value for key, value in self._environment.items() if key.startswith("CRM_")}
+        return {
+            **self._shared_variables(addresses),
+            SMTP_VARIABLE: self._smtp_url(),
+            "CRM_INSTANCE_ID": "local",
+            **given,
+            "CRM_DATABASE_URL": as_role(addresses.database_url, service, self._secrets.get(role_of(service))),
+            **{name: str(port) for name, port in ports.items()},
+        }
 
     def _smtp_url(self) -> str:
-        process = ProgramProcess(self.root, Program(MAILBOX, self._mailbox_command, lambda _port: {}, smtp_problem))
-        return f"smtp://127.0.0.1:{process.port}"
+        return f"smtp://127.0.0.1:{ProgramProcess(self.root, self._mailbox()).port}"
 
 
 def as_role(url: str, service: str, password: str) -> str:
