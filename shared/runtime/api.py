@@ -44,7 +44,11 @@ def build_api(
         lifespan=lifespan,
         # Names of operations that tools make methods from: those of our functions.
         generate_unique_id_function=lambda route: route.name or generate_unique_id(route),
-        responses={422: {"model": Problem, "description": "Something in the request is not as it must be"}},
+        responses={
+            400: {"model": Problem, "description": "The body cannot be read"},
+            413: {"model": Problem, "description": "The body is too large"},
+            422: {"model": Problem, "description": "Something in the request is not as it must be"},
+        },
     )
     app.state.keys = keys
     answer_errors(app)
