@@ -19,6 +19,7 @@ OURS = frozenset({"received_at", "crm_replay", "crm_message_id"})
 
 _EVENT, _HEADERS = "event", "headers"
 _NAMES_ONE_HEADER = 2
+_NEEDED = {"add": "value", "replace": "value", "test": "value", "move": "from", "copy": "from"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,9 @@ def _wrong_with(operation: Any) -> str | None:
         jsonpatch.JsonPatch([operation])
     except (jsonpatch.JsonPatchException, JsonPointerException, TypeError) as error:
         return _said(error)
+    needed = _NEEDED.get(operation["op"])
+    if needed is not None and needed not in operation:
+        return f"expected a member {needed}"
     pointers = [operation[name] for name in ("path", "from") if name in operation]
     if not all(isinstance(pointer, str) for pointer in pointers):
         return "a path is a text"
