@@ -15,8 +15,8 @@ from typer.exceptions import TyperException
 
 from shared.cli.verbs import VERBS
 from shared.contracts.catalogue import Family
-from shared.runtime.reference import settings_modules, settings_of
 from shared.runtime.settings import PREFIX, RuntimeSettings
+from shared.runtime.settings_reference import settings_modules, settings_of
 from shared.runtime.tables import RUNTIME_TABLES_V1
 from tests.architecture.repository import ROOT, files, project, shown
 
