@@ -1,52 +1,13 @@
 """Real SDKs, unmodified, against the gateway's process: each call arrives once and is read as what it was."""
 
-import json
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from services.ingest.domain.reading import Reading, Refused
+from services.ingest.domain.reading import Refused
 from tests.integration.services.ingest.wire.conftest import Wire
-from tests.integration.services.ingest.wire.sdks import HISTORY, Expected, Said, Sdk, all_sdks, story_for
-
-LATE = timedelta(seconds=60)
-
-
-def check_read(reading: Reading, expected: Expected) -> None:
-    """Compare one event with what it must be."""
-    if expected.problem is not None:
-        assert isinstance(reading, Refused)
-        assert (reading.problem.reason.value, reading.problem.path) == ("not_a_number", expected.problem)
-        return
-    assert not isinstance(reading, Refused), reading.problem
-    assert (reading.name, reading.family) == (expected.name, expected.family)
-    assert json.loads(bytes(reading.payload)) == expected.payload
-    assert {(one.kind, one.value) for one in reading.identities} == expected.identities
-    history = datetime.fromisoformat(HISTORY)
-    at = history if reading.family == "order" else datetime.now(UTC)
-    assert abs(reading.occurred_at - at) < LATE
-
-
-def check_story(wire: Wire, said: Said, expected: Sequence[Expected], *, once: bool) -> None:
-    """Check that each event that an SDK sent is on the topic, and is what it was; `once`: no second time."""
-    assert said.lost == []
-    assert len(said.ids) == len(set(said.ids)) == len(expected)
-    found = wire.topic.by_id()
-    for message_id, one in zip(said.ids, expected, strict=True):
-        readings = found.get(message_id, [])
-        assert readings, f"{one.name or one.problem} is not on the topic"
-        assert len(readings) == 1 or not once
-        for reading in readings:
-            check_read(reading, one)
-        assert len({fingerprint(reading) for reading in readings}) == 1
-
-
-def fingerprint(reading: Reading) -> tuple[str, ...]:
-    """Return what makes a repetition be known as one."""
-    if isinstance(reading, Refused):
-        return (reading.problem.path, str(reading.message_id))
-    return reading.dedupe_key, reading.payload_hash
+from tests.integration.services.ingest.wire.sdks import Sdk, all_sdks, story_for
+from tests.integration.services.ingest.wire.stories import check_story
 
 
 @pytest.mark.parametrize("sdk", all_sdks(), ids=lambda sdk: sdk.name)
@@ -54,5 +15,28 @@ def test_every_call_of_an_sdk_arrives_once_and_is_read_as_what_it_was(wire: Wire
     story = story_for(sdk)
     wire.topic.mark()
     said = sdk.send(wire.gateway.address, wire.key, story.calls)
-    check_story(wire, said, story.expected, once=True)
+    check_story(wire.topic, said, story.expected, once=True)
     assert len(wire.topic.readings()) == len(story.expected)
+
+
+@pytest.mark.parametrize("sdk", [sdk for sdk in all_sdks() if sdk.name == "rudder-node"], ids=lambda sdk: sdk.name)
+def test_the_program_that_a_refusal_ends_is_ended_by_an_unknown_key_and_by_no_bad_event(wire: Wire, sdk: Sdk) -> None:
+    """Its SDK throws where nobody catches: to be refused ends the customer's program, so a bad event must not be."""
+    order: dict[str, Any] = {"type": "track", "userId": "u-1", "event": "Order Completed"}
+    bad: list[dict[str, Any]] = [
+        {**order, "properties": {"total": "a lot"}},
+        {**order, "properties": {"total": 1, "currency": "money"}},
+        {**order, "event": "x" * 300},
+        {**order, "userId": "\x07"},
+        {**order, "properties": {"note": "x" * 40_000}},
+        {**order, "originalTimestamp": "yesterday"},
+    ]
+    wire.topic.mark()
+    said = sdk.send(wire.gateway.address, wire.key, bad)
+    assert said.lost == []
+    readings = wire.topic.readings()
+    assert [isinstance(reading, Refused) for reading in readings] == [True] * len(bad)
+    with sdk.begin(wire.gateway.address, wire.key[:-1] + "?", bad[:1]) as program:
+        _, complaint = program.communicate(timeout=60)
+    assert program.returncode != 0
+    assert "Unauthorized" in complaint
