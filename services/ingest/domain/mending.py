@@ -1,6 +1,5 @@
 """A patch (RFC 6902) mends an event's own JSON, or a header of its record; what it does not touch keeps its bytes."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,8 +67,7 @@ class Patch:
             _HEADERS: dict(before),
         }
         try:
-            # A value that is put into one event must not be the same object in the next.
-            jsonpatch.JsonPatch(copy.deepcopy(_addressed(self.operations))).apply(document, in_place=True)
+            jsonpatch.JsonPatch(_addressed(self.operations)).apply(document, in_place=True)
             event = document.get(_EVENT, UNREADABLE)
             mended = encode_exact(event) if self._changes_event() else value
         except (jsonpatch.JsonPatchException, JsonPointerException, TypeError) as error:
