@@ -48,7 +48,7 @@ _RAW_HEADERS = {
     "type": "object",
     "description": "All are optional. Attributes of CloudEvents in binary mode may be there, too (`ce_…`).",
     "properties": {
-        "source": {"type": "string", "description": "Who sends: the name of a source."},
+        "source": {"type": "string", "description": "Who sends: the name of a source; a CloudEvent says it itself."},
         "content-type": {
             "type": "string",
             "description": "`application/cloudevents+json` for a CloudEvent in structured mode, "
@@ -95,11 +95,11 @@ _RAW_EXAMPLES: tuple[Document, ...] = (
     },
     {
         "name": "a CloudEvent in structured mode",
-        "headers": {"source": "billing", "content-type": "application/cloudevents+json"},
+        "headers": {"content-type": "application/cloudevents+json"},
         "payload": {
             "specversion": "1.0",
             "id": "i-4711",
-            "source": "/billing",
+            "source": "billing",
             "type": "Trial Started",
             "time": "2026-11-22T09:30:01.250Z",
             "subject": "u-17",

@@ -47,7 +47,8 @@ def written(document: Mapping[str, Any]) -> str:
 
 
 def _schema(title: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
-    schema: dict[str, Any] = _tidy(msgspec.json.schema(kind))
+    # As JSON has it: a default that is a tuple is an array there.
+    schema: dict[str, Any] = _tidy(msgspec.json.decode(msgspec.json.encode(msgspec.json.schema(kind))))
     return {"$schema": DIALECT, "title": title, **schema}
 
 

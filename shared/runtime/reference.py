@@ -49,7 +49,7 @@ def schema_changes(folder: Path = FOLDER) -> dict[str, list[Change]]:
     for name, schema in schema_files().items():
         if (folder / name).exists():
             published = json.loads((folder / name).read_text("utf-8"))
-            found[name] = changes(published, json.loads(written(schema)), types_of(name))
+            found[name] = changes(published, schema, types_of(name))
     return {name: listed for name, listed in found.items() if listed}
 
 
