@@ -51,10 +51,10 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head of a request never ends."""
-        requests = self._requests
+        requests, in_head = self._requests, self._in_head
         super().data_received(data)
-        # What came with the end of the request before is not counted.
-        if self._in_head and self._requests == requests:
+        # The end of a body is not counted, nor what came with the end of the request before.
+        if in_head and self._in_head and self._requests == requests:
             self._head += len(data)
             if self._head > LARGEST_HEAD and not self.transport.is_closing():
                 self._end_with(_HEAD_TOO_LARGE)
