@@ -44,6 +44,12 @@ def of_region(region: str | None, value: Any) -> Interaction:
         (identify(email="Eva@Example.COM"), ("email", "eva@example.com")),
         (call(context={"traits": {"email": "eva@example.com"}}), ("email", "eva@example.com")),
         (call(event="Lead Created", properties={"email": "eva@example.com"}), ("email", "eva@example.com")),
+        (
+            call(event="Order Completed", properties={"total": 5, "email": "eva@example.com"}),
+            ("email", "eva@example.com"),
+        ),
+        (call(event="Checkout Started", properties={"phone": VIENNA}), ("phone", VIENNA)),
+        (call(event="Unsubscribed", properties={"email": "eva@example.com"}), ("email", "eva@example.com")),
         (identify(phone="+43 1 58858-123"), ("phone", VIENNA)),
         (identify(phone=43158858123), None),
         (call(context={"traits": {"phone": VIENNA}}), ("phone", VIENNA)),
