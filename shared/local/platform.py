@@ -1,6 +1,8 @@
 """All of Rapport on one machine: servers, schemas, roles and topics, the services, their doors, a mail server."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -12,13 +14,31 @@ from shared.local.secrets_file import SecretsFile
 from shared.local.space import environment as process_environment
 from shared.local.stack import Stack, StackAddresses
 from shared.local.status import Notify, ServerStatus, silent
+from shared.runtime.api_keys import Role, hashed
 from shared.runtime.roles import ensure_role, role_of
 
 SERVICES = ("ingest", "profile", "segmenter", "engagement", "metrics")
 GATEWAY = "ingest-gateway"
-DOORS = {GATEWAY: ("ingest", "services.ingest.gateway")}
-"""Processes beside the five that take HTTP: the service whose role and tables they share, and their module."""
-PROCESSES = (*DOORS, *SERVICES)
+ADMIN = "ingest-admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A process beside the five that takes HTTP: part of a service, with its role and its tables.
+
+    One with two ports says how it is at a port of its own, which nobody who sends needs to reach.
+    """
+
+    service: str
+    module: str
+    port_count: int
+
+
+DOORS = {
+    GATEWAY: Door("ingest", "services.ingest.gateway", 2),
+    ADMIN: Door("ingest", "services.ingest.admin", 1),
+}
+PROCESSES = (GATEWAY, "ingest", ADMIN, *SERVICES[1:])
 """All processes of Rapport's own, in the order of the flow."""
 MAILBOX = "mailbox"
 SMTP_VARIABLE = "CRM_ENGAGEMENT_SMTP_URL"
@@ -43,6 +63,11 @@ class Platform:
     def mails(self) -> Path:
         """Return the Maildir of the mail server."""
         return self.root / "mails"
+
+    @property
+    def admin_key(self) -> str:
+        """Return the key of the admin API, made at the first time of asking and kept in `secrets.json`."""
+        return self._secrets.get("admin_key")
 
     def up(self, *, notify: Notify = silent) -> StackAddresses:
         """Start everything that does not run, and return when all of it is ready.
@@ -129,14 +154,16 @@ class Platform:
         return Program(name, lambda _ports: ["-m", f"services.{name}"], environment, readiness_problem)
 
     def _door(self, name: str, addresses: StackAddresses | None) -> Program:
-        service, module = DOORS[name]
+        door = DOORS[name]
         prefix = f"CRM_{name.upper().replace('-', '_')}"
 
         def environment(ports: Sequence[int]) -> dict[str, str]:
-            port, pages = ports
-            return self._program_variables(service, addresses, {f"{prefix}_PORT": port, f"{prefix}_WEB_PORT": pages})
+            listening = {f"{prefix}_PORT": ports[0]}
+            if len(ports) > 1:
+                listening[f"{prefix}_WEB_PORT"] = ports[1]
+            return self._program_variables(door.service, addresses, listening)
 
-        return Program(name, lambda _ports: ["-m", module], environment, readiness_problem, port_count=2)
+        return Program(name, lambda _ports: ["-m", door.module], environment, readiness_problem, door.port_count)
 
     def _program_variables(
         self, service: str, addresses: StackAddresses | None, ports: Mapping[str, int]
@@ -149,10 +176,15 @@ class Platform:
             **self._shared_variables(addresses),
             SMTP_VARIABLE: self._smtp_url(),
             "CRM_INSTANCE_ID": "local",
+            "CRM_API_KEYS": self._api_keys(),
             **given,
             "CRM_DATABASE_URL": as_role(addresses.database_url, service, self._secrets.get(role_of(service))),
             **{name: str(port) for name, port in ports.items()},
         }
+
+    def _api_keys(self) -> str:
+        """Name the one key that we made; who sets CRM_API_KEYS brings others instead."""
+        return json.dumps([{"name": "local", "role": Role.ADMIN.value, "sha256": hashed(self.admin_key)}])
 
     def _smtp_url(self) -> str:
         return f"smtp://127.0.0.1:{ProgramProcess(self.root, self._mailbox()).port}"

@@ -21,7 +21,7 @@ from shared.local.processes import ProcessIdentity
 from tests.architecture.repository import ROOT
 
 SERVICES = ["ingest", "profile", "segmenter", "engagement", "metrics"]
-PARTS = ["kafka", "postgres", "ingest-gateway", *SERVICES, "mailbox"]
+PARTS = ["kafka", "postgres", "ingest-gateway", "ingest", "ingest-admin", *SERVICES[1:], "mailbox"]
 MAIN = "from shared.cli.main import main; main()"
 RAPPORT = (sys.executable, "-c", MAIN)
 # A shell starts what it puts in the background deaf to Ctrl-C, and a test run may well be that.
@@ -165,6 +165,21 @@ def test_up_says_where_events_are_taken_and_a_key_of_a_new_source_works_there(ch
     while not shown.get("last_used_at"):  # written down within seconds
         (shown,) = json.loads(checkout.rapport("ingest", "sources", "list", "--json").stdout)
     assert shown["name"] == "web-shop"
+
+
+def test_the_admin_api_takes_the_key_that_up_made_and_no_other(checkout: Checkout) -> None:
+    address = checkout.parts()["ingest-admin"]["address"]
+    said = " ".join(checkout.rapport("up").stderr.split())
+    path = checkout.folder / ".rapport" / "secrets.json"
+    assert f"The admin API is at http://{address}, its key is admin_key in {path}." in said
+    key = json.loads(path.read_text("utf-8"))["admin_key"]
+    asked = urllib.request.Request(f"http://{address}/sources", headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310 - as above
+        assert [source["name"] for source in json.load(answer)["sources"]] == ["web-shop"]
+    asked.add_header("Authorization", f"Bearer {key[:-1]}x")
+    with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+        urllib.request.urlopen(asked, timeout=10)  # noqa: S310 - as above
+    refused.value.close()
 
 
 def test_a_paused_source_is_held_by_the_worker_and_replayed_when_it_is_resumed(checkout: Checkout) -> None:
