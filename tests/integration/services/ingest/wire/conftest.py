@@ -18,7 +18,14 @@ from shared.runtime.schema_revision import history_of
 from shared.runtime.settings import RuntimeSettings
 from shared.runtime.topic_admin import create_topics
 from tests.integration.services.ingest.wire.running import GatewayProcess, free_port
+from tests.integration.services.ingest.wire.sdks import NODE, NODES
 from tests.integration.services.ingest.wire.topic import Topic
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what could not be tested on this machine; in CI it fails instead."""
+    if not NODE.exists():
+        terminalreporter.write_line(f"not tested: {', '.join(sdk.name for sdk in NODES)}, for there is no Node.js 18")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +53,21 @@ def database_of_wire(stack: StackAddresses) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def wire(stack: StackAddresses, database_of_wire: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
-    """Start a gateway that knows one source."""
+def wire(
+    request: pytest.FixtureRequest,
+    stack: StackAddresses,
+    database_of_wire: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Wire]:
+    """Start a gateway that knows one source; what a module sets as GATEWAY are further variables for it."""
     create_topics(stack.kafka, [RAW_EVENTS], 4)
     source = Source(f"wire-{secrets.token_hex(4)}", "server")
     key = register(database_of_wire, source)
-    variables = {"CRM_KAFKA_BOOTSTRAP_SERVERS": stack.kafka, "CRM_DATABASE_URL": database_of_wire}
+    variables = {
+        "CRM_KAFKA_BOOTSTRAP_SERVERS": stack.kafka,
+        "CRM_DATABASE_URL": database_of_wire,
+        **getattr(request.module, "GATEWAY", {}),
+    }
     settings = RuntimeSettings.model_validate(
         {"kafka_bootstrap_servers": stack.kafka, "database_url": database_of_wire}
     )

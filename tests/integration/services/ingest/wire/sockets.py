@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 PATIENCE_SECONDS = 30.0
+GO_ON = b"HTTP/1.1 100"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,14 @@ def send(client: socket.socket, data: bytes) -> None:
 
 
 def receive(client: socket.socket, method: str = "POST") -> Answer:
-    """Read one answer; what is said about its length is believed."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        part = client.recv(65536)
-        assert part, f"no answer but {data!r}"
-        data += part
-    head, _, body = data.partition(b"\r\n\r\n")
+    """Read one answer; what is said about its length is believed, and that it may go on is skipped."""
+    body, head = b"", GO_ON
+    while head.startswith(GO_ON):
+        while b"\r\n\r\n" not in body:
+            part = client.recv(65536)
+            assert part, f"no answer but {body!r}"
+            body += part
+        head, _, body = body.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
     length = 0 if method == "HEAD" else int(headers.get("content-length", "0"))
