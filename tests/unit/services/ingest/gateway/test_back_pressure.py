@@ -10,7 +10,16 @@ from services.ingest.ports import Snapshot
 from services.ingest.source_book import SourceBook
 from shared.runtime.clock import FixedClock
 from tests.unit.services.ingest.gateway.case import GOOD, batch
-from tests.unit.services.ingest.gateway.gateways import KEY, OTHER_KEY, InMemoryLog, Reply, Running, basic, running
+from tests.unit.services.ingest.gateway.gateways import (
+    KEY,
+    LANES,
+    OTHER_KEY,
+    InMemoryLog,
+    Reply,
+    Running,
+    basic,
+    running,
+)
 from tests.unit.services.ingest.memory_sources import InMemorySources
 from tests.unit.services.ingest.records import APPENDED
 
@@ -90,10 +99,16 @@ async def test_the_key_in_the_body_does_not_get_around_the_share() -> None:
         sent = [asyncio.create_task(gateway.ask("POST", "/v1/batch", keyed)) for _ in range(20)]
         await _settled()
         assert _statuses([task.result() for task in sent if task.done()]) == {429}
-        others, refused = await _fill(gateway, OTHER_KEY.text, 2)
-        assert (len(others), refused) == (2, [])
+        # It is this source's room that they take, and nobody else's.
+        more, refused = await _fill(gateway, KEY.text, 3)
+        assert _statuses(refused) == {429}
+        other = batch({**GOOD, "properties": {"filling": "x" * 900_000}}, writeKey=OTHER_KEY.text)
+        late = asyncio.create_task(gateway.ask("POST", "/v1/batch", other))
+        await _settled()
+        assert not late.done()
         log.open.set()
-        await asyncio.gather(*sent, *others)
+        assert _statuses([await late]) == {200}
+        await asyncio.gather(*sent, *more)
 
 
 async def test_what_kafka_does_not_take_is_answered_with_503_and_is_taken_the_next_time() -> None:
@@ -122,6 +137,18 @@ async def test_a_kafka_that_says_nothing_is_waited_for_so_long_and_no_longer() -
         async with asyncio.timeout(5):
             assert (await gateway.post("/v1/batch", batch(GOOD))).status == 200
         assert len(log.written) == handed_over + 1
+
+
+async def test_what_nobody_waits_for_any_more_is_not_written_later() -> None:
+    log = InMemoryLog()
+    log.open.clear()
+    async with running(log, answer_seconds=0.05) as gateway:
+        waiting, _ = await _fill(gateway, KEY.text, 8)
+        assert _statuses(await asyncio.gather(*waiting)) == {503}
+        log.open.set()
+        assert (await gateway.post("/v1/batch", batch(GOOD))).status == 200
+        # Only what each lane had in its hands, and the last one.
+        assert len(log.written) == LANES + 1
 
 
 async def test_a_pixel_is_a_pixel_without_kafka_too() -> None:
