@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import shared
 from shared.local.ports import LOOPBACK, answers, free_ports, is_free
 from shared.local.processes import ProcessIdentity, bare_environment, find_by_argument, launch, stop
 from shared.local.readiness import wait_ready
 from shared.local.state import ServerState, StateFile
 from shared.local.status import Notify, ServerKind, ServerStatus, silent
 
+_PACKAGES = Path(shared.__file__).parents[1]
 READY_SECONDS = 60.0
 STOP_STEPS = ((signal.SIGTERM, 28.0), (signal.SIGKILL, 5.0))
 
@@ -92,7 +94,9 @@ class ProgramProcess:
             if not ports or not all(map(is_free, ports)):
                 ports = free_ports(self._program.port_count)
             self._state.write(self._program.name, ServerState(tuple(ports), None))
-            environment = {**bare_environment(self._root), **self._program.environment(ports)}
+            # Of the same tree as ourselves, whatever else is installed.
+            environment = {**bare_environment(self._root), "PYTHONPATH": str(_PACKAGES)}
+            environment |= self._program.environment(ports)
             command = [sys.executable, "-X", self._marker, *self._program.command(ports)]
             started = launch(command, log=self.log, environment=environment)
             self._state.write(self._program.name, ServerState(tuple(ports), started))

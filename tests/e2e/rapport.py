@@ -14,6 +14,7 @@ from typing import Any, LiteralString, TypeVar
 import msgspec
 import psycopg
 
+import shared
 from shared.contracts.partitioning import lane_of
 from shared.contracts.topics import RAW_EVENTS, Topic
 from shared.local.platform import DEFAULT_LANES, Platform
@@ -51,7 +52,7 @@ class Rapport:
     def environment(self) -> dict[str, str]:
         """Return the variables that commands and further services need."""
         known = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
-        return known | self.platform.variables()
+        return known | self.platform.variables() | {"PYTHONPATH": str(Path(shared.__file__).parents[1])}
 
     def ask(self, *command: str) -> Any:
         """Run `rapport <command> --json` and return its document."""
