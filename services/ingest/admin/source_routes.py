@@ -91,7 +91,7 @@ def revoke_key(caller: Admin, connection: Database, asked: RevokeRequest) -> Rev
         if done is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "not_found", "There is no such key.")
         source, before, left = done
-        note(connection, caller.name, Action.SOURCE_REVOKE, source, detail={"key_id": asked.key_id})
+        note(connection, caller.name, Action.SOURCE_REVOKE, asked.key_id, detail={"source": source})
     return Revoked(key_id=asked.key_id, source=source, was_revoked_at=before, active_keys=list(left))
 
 

@@ -11,9 +11,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from psycopg import Connection, sql
+from psycopg import Connection
 from typer.testing import CliRunner
 
 from services.ingest.cli import app
@@ -24,11 +23,10 @@ from services.ingest.quarantine.selecting import Named
 from shared.contracts.interactions import Interaction
 from shared.contracts.topics import INTERACTIONS, RAW_EVENTS, RAW_EVENTS_DLQ
 from shared.local.stack import StackAddresses
-from shared.runtime.migrations import migrate
 from shared.runtime.producing import Producing
 from shared.runtime.records import PlainRecord
-from shared.runtime.schema_revision import history_of
 from shared.runtime.topic_admin import create_topics
+from tests.integration.services.ingest.databases import fresh_database
 from tests.integration.services.ingest.operating import operator
 from tests.integration.services.ingest.wire.running import ROOT
 from tests.integration.services.ingest.worker import LANES, READER, Ingest, eventually, running
@@ -42,16 +40,9 @@ _PLACES = "SELECT lane, record_offset, extract(epoch FROM appended_at) * 1000 FR
 
 @pytest.fixture(scope="module")
 def database(stack: StackAddresses) -> Iterator[str]:
-    """Give a fresh database with ingest's schema, for the whole module."""
-    name = f"replay_{secrets.token_hex(6)}"
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    parts = psycopg.conninfo.conninfo_to_dict(stack.database_url)
-    address = f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
-    migrate(address, history_of("ingest"))
-    yield address
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    """Give a fresh database, for the whole module."""
+    with fresh_database(stack) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
