@@ -73,7 +73,10 @@ class Gateway:
         """
         self._session = aiohttp.ClientSession(
             self._entrance.address,
-            auth=aiohttp.BasicAuth(self._entrance.key),
+            headers={
+                "authorization": aiohttp.encode_basic_auth(self._entrance.key),
+                "content-type": "application/json",
+            },
             connector=aiohttp.TCPConnector(limit=CONNECTIONS),
             timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS),
         )
@@ -104,7 +107,7 @@ class Gateway:
         ends_at = loop.time() + PATIENCE_SECONDS
         while True:
             try:
-                async with self._session.post(path, data=body, headers={"content-type": "application/json"}) as answer:
+                async with self._session.post(path, data=body) as answer:
                     said, status = await answer.text(), answer.status
                     pause = float(answer.headers.get("retry-after", PAUSE_SECONDS))
             except (aiohttp.ClientError, TimeoutError) as error:
