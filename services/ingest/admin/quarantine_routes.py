@@ -44,7 +44,16 @@ _PATCH_BODY = {
                 "schema": {
                     "type": "array",
                     "description": "RFC 6902; paths into the event, or /headers/<name>.",
-                    "items": {"type": "object", "required": ["op", "path"]},
+                    "items": {
+                        "type": "object",
+                        "required": ["op", "path"],
+                        "properties": {
+                            "op": {"enum": ["add", "remove", "replace", "move", "copy", "test"]},
+                            "path": {"type": "string", "description": "A JSON pointer."},
+                            "from": {"type": "string", "description": "A JSON pointer, to move or copy."},
+                            "value": {"description": "Any JSON, to add, replace or test."},
+                        },
+                    },
                 }
             }
         },

@@ -10,6 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from psycopg import AsyncConnection
 from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from services.ingest.admin.openapi import description
 from shared.contracts.topics import RAW_EVENTS
@@ -48,6 +49,7 @@ def test_every_answer_is_as_described(
     @settings(max_examples=15, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
     def holds(case: Any) -> None:
-        case.call_and_validate(headers=by(Role.ADMIN))
+        # Words say more than a schema can: a group or ids and not both, a burst only beside a rate, a patch's pointers.
+        case.call_and_validate(headers=by(Role.ADMIN), excluded_checks=[positive_data_acceptance])
 
     holds()
