@@ -28,6 +28,7 @@ PAGE = ROOT / "docs" / "how-to" / "fix-and-replay.md"
 MIXED = ROOT / "tests" / "bad" / "mixed-batch.json"
 SHELL = re.compile(r"^```sh\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 ROW = re.compile(r"^\| `(?P<group>[0-9a-f]{12})` \|", re.MULTILINE)
+REPLAY = "rapport ingest quarantine replay"
 QUARANTINED = "SELECT 1 FROM ingest.quarantine HAVING count(*) = %s"
 ORDERS = """
     SELECT i.value, sum(f.orders)::int, sum(f.revenue)::text
@@ -37,11 +38,11 @@ ORDERS = """
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One block of the page: what it printed, and what is in the quarantine after it, by cause."""
+    """One block of the page: what it printed, and after some what is in the quarantine, by cause."""
 
     commands: str
     printed: str
-    causes: list[dict[str, Any]]
+    causes: list[dict[str, Any]] | None
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,8 @@ def steps(rapport: Rapport, tmp_path_factory: pytest.TempPathFactory) -> list[St
         printed = shell(block, rapport.environment | given)
         if not done:
             asyncio.run(quarantined(rapport, len(MALFORMED) + json.loads(printed)["quarantined"]))
-        done.append(Step(block, printed, rapport.ask("ingest", "quarantine", "summary")))
+        shown = not done or block.startswith(REPLAY)
+        done.append(Step(block, printed, rapport.ask("ingest", "quarantine", "summary") if shown else None))
     return done
 
 
@@ -113,7 +115,8 @@ def test_the_answer_says_accepted_and_quarantined_and_the_page_says_the_same(ste
 
 
 def test_the_summary_has_every_bad_event_under_its_cause(steps: list[Step]) -> None:
-    causes = {cause["group"]: cause for cause in steps[0].causes if cause["source"] == SOURCE}
+    found = steps[0].causes or []
+    causes = {cause["group"]: cause for cause in found if cause["source"] == SOURCE}
     assert set(causes) == set(ROW.findall(PAGE.read_text("utf-8")))
     assert sorted((cause["reason"], cause["path"], cause["events"]) for cause in causes.values()) == [
         ("missing", "/event", 1),
@@ -125,11 +128,11 @@ def test_the_summary_has_every_bad_event_under_its_cause(steps: list[Step]) -> N
         ("unknown_type", "/type", 1),
         ("wrong_type", "", 1),
     ]
-    assert len(steps[0].causes) == len(causes) + len(MALFORMED)
+    assert len(found) == len(causes) + len(MALFORMED)
 
 
 def test_after_fix_discard_and_replay_the_summary_is_empty(steps: list[Step], rapport: Rapport) -> None:
-    (replay,) = [step for step in steps if step.commands.startswith("rapport ingest quarantine replay")]
+    (replay,) = [step for step in steps if step.commands.startswith(REPLAY)]
     assert replay.causes == []
     states = dict(rapport.rows("SELECT state, count(*) FROM ingest.quarantine GROUP BY state"))
     assert states == {"replayed": 8, "discarded": 1 + len(MALFORMED)}
