@@ -56,6 +56,8 @@ class FormReader:
     def __init__(self, form: Form) -> None:
         self._form = form
         self._members = dict(_members(form))
+        self.spellings: Mapping[str, str] = {spelt: member[0] for spelt, member in self._members.items()}
+        self.kinds: Mapping[str, Any] = get_type_hints(form.kind, include_extras=True)
         fields = msgspec.structs.fields(form.kind)
         self._always = tuple(one.name for one in fields if one.required)
 
@@ -79,6 +81,15 @@ class FormReader:
             return Said(text)
         claims = [Claim(kind, taken[one], f"{path}/{one}") for one, kind in form.people.items() if one in taken]
         return Said(text, tuple(claims)) if claims else Said(text)
+
+    def required(self, name: str) -> tuple[str, ...]:
+        """Name the members that an event of that name must have."""
+        return (*self._always, *self._form.required.get(name, ()))
+
+    @property
+    def has_check(self) -> bool:
+        """Tell whether members are held against each other."""
+        return self._form.check is not None
 
     def take(self, members: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | Problem]:
         """Split members into those the struct names, read, and all others as they are."""
@@ -109,7 +120,7 @@ class FormReader:
         return taken, others
 
     def _missing(self, name: str, taken: Mapping[str, Any], members: Mapping[str, Any]) -> Problem | None:
-        for member in (*self._always, *self._form.required.get(name, ())):
+        for member in self.required(name):
             if member not in taken:
                 found = "nothing" if members.get(member) is None else "an empty string"
                 return Problem(Stage.PAYLOAD, Reason.MISSING, f"/{member}", "a value", found)
