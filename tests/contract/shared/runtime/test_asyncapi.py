@@ -115,7 +115,8 @@ def test_every_topic_but_that_of_dead_letters_has_examples() -> None:
 @pytest.mark.parametrize(("name", "example"), EXAMPLES, ids=[example["name"] for _, example in EXAMPLES])
 def test_an_example_is_what_the_document_says(name: str, example: dict[str, Any]) -> None:
     for part in ("headers", "payload"):
-        schema_at(f"/components/messages/{name}/{part}").validate(example[part])
+        found = schema_at(f"/components/messages/{name}/{part}").iter_errors(example[part])
+        assert [error.message for error in found] == []
 
 
 @pytest.mark.parametrize(
