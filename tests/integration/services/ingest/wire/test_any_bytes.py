@@ -30,7 +30,7 @@ _names = st.sampled_from(
     ["Authorization", "Content-Type", "Content-Encoding", "Origin", "X-Write-Key", "Expect", "Accept", "Cookie", "Te"]
 )
 _values = st.sampled_from(
-    ["gzip", "br", "deflate", "zstd", "identity", "Basic KEY", "Bearer KEY", "Basic", "100-continue"]
+    ["gzip", "br", "deflate", "zstd", "identity", "Basic KEY", "Basic a", "Bearer KEY", "Basic", "100-continue"]
 )
 _around = st.sampled_from(["context", "integrations", "x"])
 headers = st.lists(st.tuples(_names | _tokens, _values | _texts), max_size=6)
