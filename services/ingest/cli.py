@@ -28,3 +28,10 @@ def gateway() -> None:
     """Take events over HTTP until stopped; `rapport up` starts it too."""
     # This very process becomes it: what stops the command stops the gateway.
     os.execv(sys.executable, [sys.executable, "-m", "services.ingest.gateway"])  # noqa: S606 - our own module
+
+
+@app.command(epilog="Example: CRM_INGEST_ADMIN_PORT=8090 rapport ingest admin")
+def admin() -> None:
+    """Serve the admin API until stopped; `rapport up` starts it too."""
+    # As above.
+    os.execv(sys.executable, [sys.executable, "-m", "services.ingest.admin"])  # noqa: S606 - our own module

@@ -25,6 +25,8 @@ from services.ingest.cli_source_options import (
 from services.ingest.domain import keys
 from services.ingest.domain.registration import NAME_RULE, Kind, TooManyKeys, is_name, nearest
 from services.ingest.domain.sources import Source, Strictness
+from services.ingest.quarantine.auditing import Action, note
+from services.ingest.quarantine.cli import actor
 from shared.runtime.clock import SystemClock
 from shared.runtime.console import database, emit, fail, records, table, writable_database
 
@@ -67,6 +69,8 @@ def add(
     source = Source(name, kind.value, Strictness.STRICT if strict else Strictness.OPEN, **changes)
     with writable_database("ingest") as connection:
         key = registrations.add(connection, source, secrets.token_bytes)
+        if key is not None:
+            note(connection, actor(), Action.SOURCE_ADD, name, detail={"key_id": key.id})
     if key is None:
         fail(f"There is a source {name} already: `rapport ingest sources rotate {name}` makes another key for it.", 1)
     if as_json:
@@ -151,6 +155,7 @@ def set_source(
         if changes.get("burst") and not (changes.get("rate") or dict(zip(LIST_COLUMNS, rows[0], strict=True))["rate"]):
             fail("--burst: expected --rate beside it, for there is nothing to exceed without one.")
         registrations.change(connection, name, changes)
+        note(connection, actor(), Action.SOURCE_SET, name, detail=changes)
     if as_json:
         emit({"name": name, "changed": changes})
         return
@@ -174,7 +179,8 @@ def rotate(
             _unknown(connection, name)
         if isinstance(done, TooManyKeys):
             _too_many(name, done)
-    key, rotated = done
+        key, rotated = done
+        note(connection, actor(), Action.SOURCE_ROTATE, name, detail={"key_id": key.id})
     if as_json:
         emit(
             {
@@ -208,7 +214,9 @@ def revoke(
             fail(
                 f"There is no key {key_id!r}.{did_you_mean(known)} `rapport ingest sources show NAME` tells the ids.", 1
             )
-    source, before, left = done
+        source, before, left = done
+        if before is None:
+            note(connection, actor(), Action.SOURCE_REVOKE, key_id, detail={"source": source})
     if as_json:
         emit({"key_id": key_id, "source": source, "was_revoked_at": before, "active_keys": list(left)})
         return
@@ -225,7 +233,9 @@ def pause(name: NameArgument, as_json: JsonOption = False) -> None:
         before = registrations.pause(connection, name)
         if before is None:
             _unknown(connection, name)
-    since, reason = before
+        since, reason = before
+        if since is None:
+            note(connection, actor(), Action.SOURCE_PAUSE, name)
     if as_json:
         emit({"name": name, "was_paused_at": since, "was_paused_reason": reason})
         return
@@ -242,8 +252,10 @@ def resume(name: NameArgument, as_json: JsonOption = False) -> None:
         before = registrations.resume(connection, name)
         if before is None:
             _unknown(connection, name)
+        since, reason = before
+        if since is not None:
+            note(connection, actor(), Action.SOURCE_RESUME, name, detail={"was_paused_by": reason})
         groups = registrations.held(connection, name)
-    since, reason = before
     held = sum(groups.values())
     if as_json:
         emit({"name": name, "was_paused_at": since, "was_paused_reason": reason, "held": held, "groups": groups})

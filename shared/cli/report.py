@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from shared.local.lock import KAFKA_VERSION
-from shared.local.platform import MAILBOX, SERVICES, Platform
+from shared.local.platform import MAILBOX, PROCESSES, Platform
 from shared.local.status import ServerKind, ServerStatus
 
 SECONDS = 3.0
@@ -22,15 +22,16 @@ def look(platform: Platform, *, servers_only: bool = False) -> list[dict[str, An
     """Look at every part, or only at Kafka and PostgreSQL: name, kind, address, pid, healthy, version, detail."""
     # Servers and services in the order of the flow, what only helps us last.
     found = platform.stack.status() if servers_only else platform.status()
-    found.sort(key=lambda part: part.name == MAILBOX)
+    order = ("kafka", "postgres", *PROCESSES, MAILBOX)
+    found.sort(key=lambda part: order.index(part.name))
     addresses = platform.stack.addresses()
     database = None if addresses is None else addresses.database_url
     with ThreadPoolExecutor(max_workers=len(found)) as pool:
-        versions = list(pool.map(lambda part: version(part, database), found))
+        versions = list(pool.map(lambda part: version(part, platform, database), found))
     return [
         {
             "name": part.name,
-            "kind": "process" if part.name in (*SERVICES, MAILBOX) else part.kind.value,
+            "kind": "process" if part.name in (*PROCESSES, MAILBOX) else part.kind.value,
             "address": part.address,
             "pid": part.pid,
             "healthy": part.healthy,
@@ -41,12 +42,12 @@ def look(platform: Platform, *, servers_only: bool = False) -> list[dict[str, An
     ]
 
 
-def version(part: ServerStatus, database_url: str | None) -> str | None:
+def version(part: ServerStatus, platform: Platform, database_url: str | None) -> str | None:
     """Ask a part for its version; nothing when it does not tell."""
     if not part.healthy:
         return None
-    if part.name in SERVICES:
-        return _service_version(part.address)
+    if part.name in PROCESSES:
+        return _service_version(platform.program(part.name).pages)
     if part.name == "kafka":
         return KAFKA_VERSION if part.kind is ServerKind.EMBEDDED else None
     if part.name == "postgres" and database_url is not None:

@@ -13,7 +13,8 @@ from shared.cli.report import COLUMNS, look, rows
 from shared.contracts.topics import REGISTRY
 from shared.local import roots
 from shared.local.external import DATABASE_VARIABLE, KAFKA_VARIABLE, place
-from shared.local.platform import DEFAULT_LANES, MAILBOX, SERVICES, Platform
+from shared.local.platform import ADMIN, DEFAULT_LANES, GATEWAY, MAILBOX, PROCESSES, Platform
+from shared.local.ports import LOOPBACK
 from shared.runtime.console import emit, fail, table
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, all else on standard error.")]
@@ -29,7 +30,7 @@ def up(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Start Kafka, PostgreSQL and the five services, and leave them running.
+    """Start Kafka, PostgreSQL, the five services, the gateway and the admin API, and leave them running.
 
     What runs already is left alone; data of the last time are kept. CRM_KAFKA_BOOTSTRAP_SERVERS, CRM_DATABASE_URL and
     CRM_ENGAGEMENT_SMTP_URL name servers of yours to use instead.
@@ -46,6 +47,9 @@ def up(
     _show(platform, as_json=as_json, servers_only=only == STACK)
     if not as_json and only is None:
         typer.echo(f"Mails are kept in {platform.mails}, logs in {platform.root / 'logs'}.", err=True)
+        gateway, admin = (f"http://{LOOPBACK}:{platform.program(name).port}" for name in (GATEWAY, ADMIN))
+        typer.echo(f"Events are taken at {gateway}: `rapport ingest sources add NAME` makes a write key.", err=True)
+        typer.echo(f"The admin API is at {admin}, its key is admin_key in {platform.root / 'secrets.json'}.", err=True)
         typer.echo("Next: `rapport status`, `rapport kpi list`, `rapport down`.", err=True)
 
 
@@ -101,12 +105,12 @@ def migrate(
 
 
 def logs(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(('kafka', 'postgres', *SERVICES, MAILBOX))}.")],
+    name: Annotated[str, typer.Argument(help=f"One of {', '.join(('kafka', 'postgres', *PROCESSES, MAILBOX))}.")],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Lines from the end to begin with.")] = 50,
 ) -> None:
     """Show the log of a server or service."""
-    known = ("kafka", "postgres", *SERVICES, MAILBOX)
+    known = ("kafka", "postgres", *PROCESSES, MAILBOX)
     if name not in known:
         fail(f"There is no log of {name!r}. Choose one of: {', '.join(known)}.")
     path = roots.active(Path.cwd()).root / "logs" / f"{name}.log"

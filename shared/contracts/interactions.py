@@ -59,11 +59,14 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OrderPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Family `order`."""
+    """Family `order`; `email`, `phone` and `crm_id` are the buyer's."""
 
     order_id: Id | None = None
     total: Money | None = None
     lines: tuple[OrderLine, ...] = ()
+    email: Text | None = None
+    phone: Text | None = None
+    crm_id: Id | None = None
 
 
 class IdentifyPayload(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,9 +76,11 @@ class IdentifyPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConsentPayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Family `consent`: what was agreed to (`purpose`) and on which channel."""
+    """Family `consent`: what was agreed to (`purpose`), on which channel, and by whom if no id says so."""
 
     purpose: Scope
     channel: Scope
     basis: Text | None = None
     text_version: Text | None = None
+    email: Text | None = None
+    phone: Text | None = None

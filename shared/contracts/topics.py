@@ -31,7 +31,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. Retention is in days; a state topic keeps the last record of each key instead."""
+    """One topic. Retention is in days; a state topic keeps the last record of each key instead.
+
+    `types` are the values of `ce_type` on it, `tombstones` those of its messages without a value.
+    """
 
     name: str
     kind: Kind
@@ -41,6 +44,8 @@ class Topic:
     consumers: tuple[str, ...]
     retention_days: int = 30
     extra: tuple[tuple[str, str], ...] = field(default=())
+    types: tuple[str, ...] = ()
+    tombstones: tuple[str, ...] = ()
 
     @property
     def dead_letter(self) -> str:
@@ -64,7 +69,7 @@ class Topic:
         return settings | dict(self.extra)
 
 
-RAW_EVENTS = Topic("crm.raw-events.v1", Kind.RAW, "any", None, ("anybody",), ("ingest",), retention_days=7)
+RAW_EVENTS = Topic("crm.raw-events.v1", Kind.RAW, "any", None, ("anybody", "ingest"), ("ingest",), retention_days=7)
 RAW_EVENTS_DLQ = Topic(RAW_EVENTS.dead_letter, Kind.LOG, "as the source", None, ("ingest",), (), retention_days=14)
 INTERACTIONS = Topic(
     "crm.interactions.v1",
@@ -74,6 +79,7 @@ INTERACTIONS = Topic(
     ("ingest",),
     ("profile",),
     7,
+    types=("interaction.accepted.v1",),
 )
 CUSTOMERS = Topic(
     "crm.customers.v1",
@@ -82,6 +88,7 @@ CUSTOMERS = Topic(
     CustomerRecord,
     ("profile",),
     ("segmenter", "engagement", "metrics"),
+    types=("customer.updated.v1",),
 )
 ACTIVITIES = Topic(
     "crm.activities.v1",
@@ -90,6 +97,7 @@ ACTIVITIES = Topic(
     Activity,
     ("profile",),
     ("segmenter", "metrics"),
+    types=("activity.recorded.v1",),
 )
 SEGMENT_CHANGES = Topic(
     "crm.segment-changes.v1",
@@ -98,6 +106,7 @@ SEGMENT_CHANGES = Topic(
     SegmentChange,
     ("segmenter",),
     ("engagement", "metrics"),
+    types=("segment.entered.v1", "segment.exited.v1"),
 )
 SEGMENT_MEMBERSHIPS = Topic(
     "crm.segment-memberships.v1",
@@ -106,8 +115,25 @@ SEGMENT_MEMBERSHIPS = Topic(
     SegmentMembership,
     ("segmenter",),
     (),
+    types=("segment-membership.updated.v1",),
+    tombstones=("segment-membership.removed.v1",),
 )
-OUTREACH = Topic("crm.outreach.v1", Kind.SEQUENCED_LOG, "customer_id", OutreachEvent, ("engagement",), ("metrics",))
+OUTREACH = Topic(
+    "crm.outreach.v1",
+    Kind.SEQUENCED_LOG,
+    "customer_id",
+    OutreachEvent,
+    ("engagement",),
+    ("metrics",),
+    types=(
+        "message.planned.v1",
+        "message.accepted.v1",
+        "message.failed.v1",
+        "message.deferred.v1",
+        "message.unresolved.v1",
+        "message.skipped.v1",
+    ),
+)
 
 REGISTRY: tuple[Topic, ...] = (
     RAW_EVENTS,

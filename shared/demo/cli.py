@@ -8,6 +8,7 @@ from pathlib import Path
 import typer
 
 from shared.demo.cdnow import MissingDataError
+from shared.demo.gateway import GatewayRefusedError
 from shared.demo.progress import Narrator
 from shared.demo.report import as_json, show, where_to_look
 from shared.demo.run import run
@@ -34,7 +35,7 @@ def demo(
     keep: bool = typer.Option(False, "--keep", help="Leave it running and print where everything is."),
     as_object: bool = typer.Option(False, "--json", help="Print one JSON object; all else goes to standard error."),
 ) -> None:
-    """Start a real Kafka, a real PostgreSQL and the five services, replay CDNOW's orders, and check every total.
+    """Start a real Kafka, a real PostgreSQL and the five services, send CDNOW's orders over HTTP, check every total.
 
     Uses fresh data of its own under .rapport/demo. Exits with 1 when a check fails.
     """
@@ -52,7 +53,7 @@ def demo(
         if keep:
             kept = True
             narrator.say(where_to_look(platform, result))
-    except (MissingDataError, NotSettledError, LocalStackError, RapportError) as error:
+    except (MissingDataError, GatewayRefusedError, NotSettledError, LocalStackError, RapportError) as error:
         narrator.say(str(error))
         raise typer.Exit(1) from None
     finally:

@@ -8,14 +8,11 @@ from datetime import UTC, datetime, timedelta
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from shared.contracts.codec import decode
-from shared.contracts.partitioning import lane_of
 from shared.contracts.segments import Change, ClockCause, EventCause, SegmentChange
-from shared.contracts.topics import RAW_EVENTS, SEGMENT_CHANGES
-from shared.demo.sending import HEADERS
+from shared.contracts.topics import SEGMENT_CHANGES
+from shared.demo.gateway import Gateway
 from shared.demo.story import Story
-from shared.runtime.handler import Message
 from shared.runtime.kafka_input import new_reader
-from shared.runtime.producing import Producing
 from shared.runtime.settings import RuntimeSettings
 
 SEGMENT = "browsing-now"
@@ -35,9 +32,9 @@ class Timings:
 class Prober:
     """Sends probes and subscribes to segment changes like any downstream team."""
 
-    def __init__(self, settings: RuntimeSettings, producing: Producing, story: Story) -> None:
+    def __init__(self, settings: RuntimeSettings, gateway: Gateway, story: Story) -> None:
         self._settings = settings
-        self._producing = producing
+        self._gateway = gateway
         self._story = story
         self._sent: dict[str, datetime] = {}
         self._inside: dict[str, datetime] = {}
@@ -67,9 +64,7 @@ class Prober:
         at = datetime.now(UTC)
         event = self._story.view(number, customer, at)
         self._sent[event.message_id] = at
-        lane = lane_of(event.user_id, self._settings.lanes)
-        message = Message(event.user_id.encode(), event.value, HEADERS)
-        await self._producing.send(RAW_EVENTS.name, lane, [(message, HEADERS)])
+        await self._gateway.post("/v1/track", event.value)
 
     async def _listen(self, reader: AIOKafkaConsumer, expected: int, stepped: Callable[[], None]) -> None:
         while len(self.timings.exits) < expected:

@@ -15,8 +15,9 @@ from rich.console import Console
 from rich.table import Table
 
 from shared.demo.checks import Check
+from shared.demo.gateway import Entrance
 from shared.demo.run import Result
-from shared.local.platform import SERVICES, Platform
+from shared.local.platform import PROCESSES, Platform
 
 SHOWN: tuple[tuple[str, ...], ...] = (
     ("profile", "show", "user_id:cdnow-00004"),
@@ -35,6 +36,12 @@ def as_json(result: Result) -> str:
         "seconds": result.seconds,
         "events": result.events,
         "events_per_second": result.events_per_second,
+        "gateway": {
+            "address": result.entrance.address,
+            "write_key": result.entrance.key,
+            "requests": result.pace.requests,
+            "requests_per_second": result.pace.requests_per_second,
+        },
         "checks": [asdict(check) for check in result.checks],
         "ok": result.holds,
     }
@@ -52,20 +59,33 @@ def show(result: Result, platform: Platform) -> None:
     console.print(first_mail(platform.mails), markup=False)
     console.print(_speed(result))
     console.print(_checks(result.checks))
+    console.print(
+        f"\nIt came in at {result.entrance.address}, with the write key {result.entrance.key}", soft_wrap=True
+    )
 
 
 def where_to_look(platform: Platform, result: Result) -> str:
     """Say what of a kept demo is where."""
     lines = [
-        f"Kafka        {result.addresses.kafka}",
-        "PostgreSQL   " + result.addresses.database_url.rpartition("@")[2] + " (rapport status; password in .rapport)",
+        f"Kafka          {result.addresses.kafka}",
+        "PostgreSQL     "
+        + result.addresses.database_url.rpartition("@")[2]
+        + " (rapport status; password in .rapport)",
     ]
-    for name in SERVICES:
-        port = platform.program(name).port
-        lines.append(f"{name:<12} http://127.0.0.1:{port}/metrics  /livez  /readyz")
-    lines.append(f"mails        {platform.mails}")
-    lines.append("Try: rapport status | rapport segments members two-or-more | rapport kpi list | rapport down")
+    lines += [f"{name:<14} http://{platform.program(name).pages}/metrics  /livez  /readyz" for name in PROCESSES]
+    lines += [
+        f"mails          {platform.mails}",
+        f"events are taken at {result.entrance.address} with the write key {result.entrance.key}",
+        f"Send one: {curl(result.entrance)}",
+        "Look: rapport status | rapport ingest quarantine summary | rapport kpi list | rapport down",
+    ]
     return "\n".join(lines)
+
+
+def curl(entrance: Entrance) -> str:
+    """Write the command that sends one event."""
+    event = '{"userId": "cdnow-00004", "event": "Product Viewed", "properties": {"product_id": "p-1"}}'
+    return f"curl -u {entrance.key}: {entrance.address}/v1/track -d '{event}'"
 
 
 def first_mail(folder: Path) -> str:
@@ -98,6 +118,7 @@ def _speed(result: Result) -> Table:
     table.add_column("what")
     table.add_column("figure")
     table.add_row("events all the way", f"{result.events:,} at {result.events_per_second:,} a second")
+    table.add_row("over HTTP", f"{result.pace.requests:,} requests, {result.pace.requests_per_second:,} a second")
     for name, seconds in result.seconds.items():
         table.add_row(f"phase {name}", f"{seconds:g} s")
     for name, percentiles in (

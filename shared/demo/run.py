@@ -11,16 +11,14 @@ import psycopg
 from shared.demo.cdnow import Order, orders
 from shared.demo.checks import PROBES, Check, checks
 from shared.demo.findings import Found, find
-from shared.demo.malformed import MALFORMED
+from shared.demo.gateway import Entrance, Gateway, new_entrance
 from shared.demo.probes import Prober, Timings
 from shared.demo.progress import Narrator
-from shared.demo.sending import send, send_malformed
-from shared.demo.settling import Settling
-from shared.demo.story import Story
+from shared.demo.replay import Pace, replay
+from shared.demo.settling import settling
+from shared.demo.story import SOURCE, Story
 from shared.local.platform import Platform
 from shared.local.stack import StackAddresses
-from shared.runtime.kafka_input import new_reader
-from shared.runtime.producing import Producing
 from shared.runtime.settings import RuntimeSettings
 
 
@@ -33,7 +31,9 @@ class Result:
     seconds: dict[str, float]
     events: int
     events_per_second: int
+    pace: Pace
     addresses: StackAddresses
+    entrance: Entrance
 
     @property
     def holds(self) -> bool:
@@ -41,42 +41,45 @@ class Result:
         return all(check.holds for check in self.checks)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    ids: set[str]
-    malformed: list[tuple[int, int]]
-    count: int
-
-
 async def run(platform: Platform, narrator: Narrator) -> Result:
     """Run the demo on this platform, whose data of an earlier run are deleted first.
 
     Raises:
         MissingDataError: the orders are not installed.
-        LocalStackError, NotSettledError: something does not start or stands still.
+        LocalStackError, GatewayRefusedError, NotSettledError: something does not start, refuses or stands still.
     """
     history = list(orders())
-    with narrator.phase("stack", "Starting Kafka, PostgreSQL, five services and a mail server (fresh data)"):
+    with narrator.phase("stack", "Starting Kafka, PostgreSQL, five services, a gateway and a mail server (fresh data)"):
         make_fresh(platform)
         addresses = platform.up(notify=lambda line: narrator.say(f"  {line}"))
     settings = RuntimeSettings.model_validate(
         {"kafka_bootstrap_servers": addresses.kafka, "database_url": addresses.database_url}
     )
-    producing = Producing(settings)
-    await producing.start()
+    entrance = new_entrance(platform, SOURCE)
     story = Story(uuid.uuid4().hex[:8], datetime.now(UTC))
-    try:
-        sent = await _replay(producing, settings, story, history, narrator)
-        await _settle(settings, narrator, "settle", "Following them through profile, segments, mails and KPIs")
+    async with Gateway(entrance) as gateway:
+        sent = await replay(gateway, entrance, settings, story, history, narrator)
+        with narrator.phase("settle", "Following them through profile, segments, mails and KPIs"):
+            async with settling(settings) as settled:
+                await settled.until_quiet(narrator.stand)
         with narrator.phase("probes", f"Sending {PROBES} live product views: in by event, out by the clock"):
-            timings = await _probe(settings, producing, story, history, narrator)
-        await _settle(settings, narrator, "rest", "Waiting until all is quiet")
-    finally:
-        await producing.stop()
+            timings = await _probe(settings, gateway, story, history, narrator)
+        with narrator.phase("rest", "Waiting until all is quiet"):
+            async with settling(settings) as settled:
+                await settled.until_quiet(narrator.stand)
     with psycopg.connect(addresses.database_url) as connection:
         found = find(connection, platform.mails, sent.ids, sent.malformed, timings)
     busy = narrator.seconds["send"] + narrator.seconds["settle"]
-    return Result(found, checks(found), narrator.seconds, sent.count, int(sent.count / max(busy, 0.1)), addresses)
+    return Result(
+        found=found,
+        checks=checks(found),
+        seconds=narrator.seconds,
+        events=sent.count,
+        events_per_second=int(sent.count / max(busy, 0.1)),
+        pace=sent.pace,
+        addresses=addresses,
+        entrance=entrance,
+    )
 
 
 def make_fresh(platform: Platform) -> None:
@@ -88,44 +91,12 @@ def make_fresh(platform: Platform) -> None:
         shutil.rmtree(platform.root / "logs", ignore_errors=True)
 
 
-async def _replay(
-    producing: Producing, settings: RuntimeSettings, story: Story, history: Sequence[Order], narrator: Narrator
-) -> _Sent:
-    introductions, told = list(story.introductions(history)), list(story.orders(history))
-    total, done = len(introductions) + len(told), 0
-
-    def sent(count: int) -> None:
-        nonlocal done
-        done += count
-        narrator.step("sent", done, total)
-
-    with narrator.phase(
-        "send", f"Replaying {len(history):,} orders of {len({o.customer for o in history}):,} customers"
-    ):
-        ids = await send(producing, introductions, settings.lanes, sent)
-        malformed = await send_malformed(producing, settings.lanes)
-        ids |= await send(producing, told, settings.lanes, sent)
-    return _Sent(ids, malformed, total + len(MALFORMED))
-
-
-async def _settle(settings: RuntimeSettings, narrator: Narrator, name: str, title: str) -> None:
-    reader = new_reader(settings)
-    await reader.start()
-    try:
-        url = settings.database_url.get_secret_value()
-        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-            with narrator.phase(name, title):
-                await Settling(connection, reader, settings.lanes).until_quiet(narrator.stand)
-    finally:
-        await reader.stop()
-
-
 async def _probe(
-    settings: RuntimeSettings, producing: Producing, story: Story, history: Sequence[Order], narrator: Narrator
+    settings: RuntimeSettings, gateway: Gateway, story: Story, history: Sequence[Order], narrator: Narrator
 ) -> Timings:
     customers = sorted({order.customer for order in history})
     chosen = customers[:: len(customers) // PROBES][:PROBES]
-    prober, done = Prober(settings, producing, story), 0
+    prober, done = Prober(settings, gateway, story), 0
 
     def stepped() -> None:
         nonlocal done

@@ -1,33 +1,50 @@
-"""The upstream system of the demo: writes raw events to the topic, in batches, and knows what was acknowledged."""
+"""The upstream systems of the demo: what each sends, how, and what it then knows to be safe."""
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from shared.contracts.envelope import Headers
-from shared.contracts.partitioning import lane_of
 from shared.contracts.topics import RAW_EVENTS
+from shared.demo.gateway import CONNECTIONS, Gateway, GatewayRefusedError
 from shared.demo.malformed import MALFORMED
-from shared.demo.story import SOURCE, RawEvent
-from shared.runtime.handler import DirectMessage, Message
+from shared.demo.story import RawEvent
+from shared.runtime.handler import Message
 from shared.runtime.producing import Producing
 
-CHUNK = 4000
-HEADERS: Headers = [("source", SOURCE.encode())]
+AT_ONCE = 500
 
 
-async def send(producing: Producing, events: Iterable[RawEvent], lanes: int, sent: Callable[[int], None]) -> set[str]:
-    """Send events and return the ids of those that Kafka acknowledged; `sent` is told each chunk's size."""
+async def send(gateway: Gateway, events: Iterable[RawEvent], sent: Callable[[int], None]) -> set[str]:
+    """Send events in batches over several connections; returns the ids of those that the gateway has answered for.
+
+    `sent` is told each batch's size.
+
+    Raises:
+        GatewayRefusedError: a batch was refused, or something in it.
+    """
     ids: set[str] = set()
-    rest = iter(events)
-    while chunk := list(islice(rest, CHUNK)):
-        await producing.produce([_message(event, lanes) for event in chunk])
-        ids.update(event.message_id for event in chunk)
-        sent(len(chunk))
+    batches = _batches(events)
+
+    async def work() -> None:
+        for batch in batches:
+            answer = await gateway.post("/v1/batch", b'{"batch":[%s]}' % b",".join(event.value for event in batch))
+            if answer.accepted != len(batch):
+                raise GatewayRefusedError(f"{answer.quarantined} of {len(batch)} good events are quarantined")
+            ids.update(event.message_id for event in batch)
+            sent(len(batch))
+
+    connections = [asyncio.create_task(work()) for _ in range(CONNECTIONS)]
+    try:
+        await asyncio.gather(*connections)
+    finally:
+        for connection in connections:
+            connection.cancel()
     return ids
 
 
 async def send_malformed(producing: Producing, lanes: int) -> list[tuple[int, int]]:
-    """Send the malformed records as a broken system would; returns the (partition, offset) of each."""
+    """Write the malformed records straight to the topic, as a broken system would; returns where each one is."""
     places = []
     for number, record in enumerate(MALFORMED):
         lane = number % lanes
@@ -38,6 +55,7 @@ async def send_malformed(producing: Producing, lanes: int) -> list[tuple[int, in
     return places
 
 
-def _message(event: RawEvent, lanes: int) -> DirectMessage:
-    key = event.user_id
-    return DirectMessage(RAW_EVENTS.name, lane_of(key, lanes), Message(key.encode(), event.value, HEADERS))
+def _batches(events: Iterable[RawEvent]) -> Iterator[list[RawEvent]]:
+    rest = iter(events)
+    while batch := list(islice(rest, AT_ONCE)):
+        yield batch

@@ -1,7 +1,8 @@
 """Waiting until everything that was sent has gone all the way, service by service, down the stream."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -17,7 +18,8 @@ from shared.contracts.topics import (
     SEGMENT_CHANGES,
     Topic,
 )
-from shared.runtime.kafka_input import ends
+from shared.runtime.kafka_input import ends, new_reader
+from shared.runtime.settings import RuntimeSettings
 
 STREAM: Mapping[str, tuple[Topic, ...]] = {
     "ingest": (RAW_EVENTS,),
@@ -71,9 +73,16 @@ class Settling:
             NotSettledError: a service did not move for `patience` seconds.
         """
         for service in STREAM:
-            await self._until_quiet(service, look, patience)
+            await self.until_one_is_quiet(service, look, patience)
 
-    async def _until_quiet(self, service: str, look: Callable[[str, Standing], None], patience: float) -> None:
+    async def until_one_is_quiet(
+        self, service: str, look: Callable[[str, Standing], None], patience: float = 90.0
+    ) -> None:
+        """Return when one service has read and said everything that there is for it now.
+
+        Raises:
+            NotSettledError: it did not move for `patience` seconds.
+        """
         loop = asyncio.get_running_loop()
         last, moved_at = None, loop.time()
         while True:
@@ -101,3 +110,16 @@ class Settling:
             under_way = await (await self._connection.execute(UNDER_WAY)).fetchone()
             waiting += 0 if under_way is None else under_way[0]
         return Standing(int(read), sum(offsets.values()), int(waiting))
+
+
+@asynccontextmanager
+async def settling(settings: RuntimeSettings) -> AsyncIterator[Settling]:
+    """Look from connections of our own."""
+    reader = new_reader(settings)
+    await reader.start()
+    try:
+        url = settings.database_url.get_secret_value()
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            yield Settling(connection, reader, settings.lanes)
+    finally:
+        await reader.stop()

@@ -28,7 +28,8 @@ class Story:
 
     def __init__(self, run_id: str, start: datetime) -> None:
         self._run_id = run_id
-        self._last = start.astimezone(UTC) - HALF_A_DAY
+        # SDKs write whole milliseconds: whoever sends an event, it must say the same.
+        self._last = start.astimezone(UTC).replace(microsecond=0) - HALF_A_DAY
 
     def at(self, order: Order) -> datetime:
         """Move an order's day: the last day is half a day before the start, all others whole days before that."""

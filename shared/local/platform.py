@@ -1,6 +1,8 @@
-"""All of Rapport on one machine: the two servers, schemas, roles and topics, the five services, a mail server."""
+"""All of Rapport on one machine: servers, schemas, roles and topics, the services, their doors, a mail server."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -12,9 +14,32 @@ from shared.local.secrets_file import SecretsFile
 from shared.local.space import environment as process_environment
 from shared.local.stack import Stack, StackAddresses
 from shared.local.status import Notify, ServerStatus, silent
+from shared.runtime.api_keys import Role, hashed
 from shared.runtime.roles import ensure_role, role_of
 
 SERVICES = ("ingest", "profile", "segmenter", "engagement", "metrics")
+GATEWAY = "ingest-gateway"
+ADMIN = "ingest-admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A process beside the five that takes HTTP: part of a service, with its role and its tables.
+
+    One with two ports says how it is at a port of its own, which nobody who sends needs to reach.
+    """
+
+    service: str
+    module: str
+    port_count: int
+
+
+DOORS = {
+    GATEWAY: Door("ingest", "services.ingest.gateway", 2),
+    ADMIN: Door("ingest", "services.ingest.admin", 1),
+}
+PROCESSES = (GATEWAY, "ingest", ADMIN, *SERVICES[1:])
+"""All processes of Rapport's own, in the order of the flow."""
 MAILBOX = "mailbox"
 SMTP_VARIABLE = "CRM_ENGAGEMENT_SMTP_URL"
 DEFAULT_LANES = 4
@@ -38,6 +63,11 @@ class Platform:
     def mails(self) -> Path:
         """Return the Maildir of the mail server."""
         return self.root / "mails"
+
+    @property
+    def admin_key(self) -> str:
+        """Return the key of the admin API, made at the first time of asking and kept in `secrets.json`."""
+        return self._secrets.get("admin_key")
 
     def up(self, *, notify: Notify = silent) -> StackAddresses:
         """Start everything that does not run, and return when all of it is ready.
@@ -73,7 +103,7 @@ class Platform:
         return [*self.stack.status(), *(program.status() for program in self._programs(None))]
 
     def program(self, name: str) -> ProgramProcess:
-        """Return the process of one service, or of the mail server.
+        """Return the process of one of `PROCESSES`, or of the mail server.
 
         Raises:
             KeyError: there is none of that name.
@@ -106,32 +136,58 @@ class Platform:
 
     def _programs(self, addresses: StackAddresses | None) -> list[ProgramProcess]:
         programs = [self._service(name, addresses) for name in SERVICES]
+        programs += [self._door(name, addresses) for name in DOORS]
         if SMTP_VARIABLE not in self._environment:
-            programs.insert(0, Program(MAILBOX, self._mailbox_command, lambda _port: {}, smtp_problem))
+            programs.insert(0, self._mailbox())
         return [ProgramProcess(self.root, program) for program in programs]
 
-    def _mailbox_command(self, port: int) -> list[str]:
-        return ["-m", "shared.local.mailbox", str(port), str(self.mails)]
+    def _mailbox(self) -> Program:
+        def command(ports: Sequence[int]) -> list[str]:
+            return ["-m", "shared.local.mailbox", str(ports[0]), str(self.mails)]
+
+        return Program(MAILBOX, command, lambda _ports: {}, smtp_problem)
 
     def _service(self, name: str, addresses: StackAddresses | None) -> Program:
-        def environment(port: int) -> dict[str, str]:
-            if addresses is None:
-                return {}
-            given = {key: value for key, value in self._environment.items() if key.startswith("CRM_")}
-            return {
-                **self._shared_variables(addresses),
-                SMTP_VARIABLE: self._smtp_url(),
-                "CRM_INSTANCE_ID": "local",
-                **given,
-                "CRM_DATABASE_URL": as_role(addresses.database_url, name, self._secrets.get(role_of(name))),
-                f"CRM_{name.upper()}_WEB_PORT": str(port),
-            }
+        def environment(ports: Sequence[int]) -> dict[str, str]:
+            return self._program_variables(name, addresses, {f"CRM_{name.upper()}_WEB_PORT": ports[0]})
 
-        return Program(name, lambda _port: ["-m", f"services.{name}"], environment, readiness_problem)
+        return Program(name, lambda _ports: ["-m", f"services.{name}"], environment, readiness_problem)
+
+    def _door(self, name: str, addresses: StackAddresses | None) -> Program:
+        door = DOORS[name]
+        prefix = f"CRM_{name.upper().replace('-', '_')}"
+
+        def environment(ports: Sequence[int]) -> dict[str, str]:
+            listening = {f"{prefix}_PORT": ports[0]}
+            if len(ports) > 1:
+                listening[f"{prefix}_WEB_PORT"] = ports[1]
+            return self._program_variables(door.service, addresses, listening)
+
+        return Program(name, lambda _ports: ["-m", door.module], environment, readiness_problem, door.port_count)
+
+    def _program_variables(
+        self, service: str, addresses: StackAddresses | None, ports: Mapping[str, int]
+    ) -> dict[str, str]:
+        """Give one program its environment: it signs in as the service that it belongs to, and listens where told."""
+        if addresses is None:
+            return {}
+        given = {key: value for key, value in self._environment.items() if key.startswith("CRM_")}
+        return {
+            **self._shared_variables(addresses),
+            SMTP_VARIABLE: self._smtp_url(),
+            "CRM_INSTANCE_ID": "local",
+            "CRM_API_KEYS": self._api_keys(),
+            **given,
+            "CRM_DATABASE_URL": as_role(addresses.database_url, service, self._secrets.get(role_of(service))),
+            **{name: str(port) for name, port in ports.items()},
+        }
+
+    def _api_keys(self) -> str:
+        """Name the one key that we made; who sets CRM_API_KEYS brings others instead."""
+        return json.dumps([{"name": "local", "role": Role.ADMIN.value, "sha256": hashed(self.admin_key)}])
 
     def _smtp_url(self) -> str:
-        process = ProgramProcess(self.root, Program(MAILBOX, self._mailbox_command, lambda _port: {}, smtp_problem))
-        return f"smtp://127.0.0.1:{process.port}"
+        return f"smtp://127.0.0.1:{ProgramProcess(self.root, self._mailbox()).port}"
 
 
 def as_role(url: str, service: str, password: str) -> str:

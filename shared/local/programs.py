@@ -1,35 +1,39 @@
-"""Our own programs as processes that outlive the command: the five services and the mail server."""
+"""Our own programs as processes that outlive the command: the services, what takes HTTP, and the mail server."""
 
 import json
 import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import shared
 from shared.local.ports import LOOPBACK, answers, free_ports, is_free
 from shared.local.processes import ProcessIdentity, bare_environment, find_by_argument, launch, stop
 from shared.local.readiness import wait_ready
 from shared.local.state import ServerState, StateFile
 from shared.local.status import Notify, ServerKind, ServerStatus, silent
 
+_PACKAGES = Path(shared.__file__).parents[1]
 READY_SECONDS = 60.0
 STOP_STEPS = ((signal.SIGTERM, 28.0), (signal.SIGKILL, 5.0))
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program: how to start it on a port, and how to ask it whether it is well.
+    """One program: how to start it on its ports, and how to ask it whether it is well.
 
-    `problem` tells what is wrong, or nothing; `command` makes the arguments after the interpreter.
+    The first port is where others speak to it, the last (the same, if there is but one) where it says how it is:
+    `problem` asks there what is wrong, if anything. `command` makes the arguments after the interpreter.
     """
 
     name: str
-    command: Callable[[int], list[str]]
-    environment: Callable[[int], Mapping[str, str]]
+    command: Callable[[Sequence[int]], list[str]]
+    environment: Callable[[Sequence[int]], Mapping[str, str]]
     problem: Callable[[int], str | None]
+    port_count: int = 1
 
 
 class ProgramProcess:
@@ -43,9 +47,15 @@ class ProgramProcess:
 
     @property
     def port(self) -> int | None:
-        """Return the port that it listens on, or had."""
-        state = self._state.read(self._program.name)
-        return None if state is None or not state.ports else state.ports[0]
+        """Return the port that others speak to it at, or did."""
+        ports = self._ports
+        return ports[0] if ports else None
+
+    @property
+    def pages(self) -> str | None:
+        """Return the address (host:port) at which it says how it is, or did."""
+        ports = self._ports
+        return f"{LOOPBACK}:{ports[-1]}" if ports else None
 
     @property
     def identity(self) -> ProcessIdentity | None:
@@ -61,6 +71,12 @@ class ProgramProcess:
         return self._program.name
 
     @property
+    def _ports(self) -> Sequence[int]:
+        """Return its ports; none if it never had any, or had fewer in an older version."""
+        state = self._state.read(self._program.name)
+        return state.ports if state is not None and len(state.ports) == self._program.port_count else ()
+
+    @property
     def _marker(self) -> str:
         # An option that Python keeps and ignores: it tells our process from one of another root.
         return f"rapport={self._root}/{self._program.name}"
@@ -68,21 +84,22 @@ class ProgramProcess:
     def start(self, notify: Notify = silent) -> None:
         """Start it unless it runs; `wait` tells when it is ready."""
         with self._state.exclusively():
-            running = self.identity
-            if running is not None and self.port is not None:
-                self._state.write(self._program.name, ServerState((self.port,), running))
+            running, ports = self.identity, self._ports
+            if running is not None and ports:
+                self._state.write(self._program.name, ServerState(tuple(ports), running))
                 return
-            if running is not None:  # its port was forgotten: nobody could tell whether it is ready
+            if running is not None:  # its ports were forgotten: nobody could tell whether it is ready
                 stop(self._program.name, running, STOP_STEPS)
             notify(f"Starting {self._program.name} …")
-            port = self.port
-            if port is None or not is_free(port):
-                port = free_ports(1)[0]
-            self._state.write(self._program.name, ServerState((port,), None))
-            environment = {**bare_environment(self._root), **self._program.environment(port)}
-            command = [sys.executable, "-X", self._marker, *self._program.command(port)]
+            if not ports or not all(map(is_free, ports)):
+                ports = free_ports(self._program.port_count)
+            self._state.write(self._program.name, ServerState(tuple(ports), None))
+            # Of the same tree as ourselves, whatever else is installed.
+            environment = {**bare_environment(self._root), "PYTHONPATH": str(_PACKAGES)}
+            environment |= self._program.environment(ports)
+            command = [sys.executable, "-X", self._marker, *self._program.command(ports)]
             started = launch(command, log=self.log, environment=environment)
-            self._state.write(self._program.name, ServerState((port,), started))
+            self._state.write(self._program.name, ServerState(tuple(ports), started))
 
     def wait(self) -> None:
         """Return when it is ready.
@@ -92,26 +109,26 @@ class ProgramProcess:
         """
         state = self._state.read(self._program.name)
         identity = None if state is None else state.process
-        port = self.port
-        if identity is None or port is None:
-            identity = ProcessIdentity(0, 0)
+        ports = self._ports
+        if identity is None or not ports:
+            identity, ports = ProcessIdentity(0, 0), (0,)
         name = self._program.name
         wait_ready(
-            name, identity, lambda: self._program.problem(port or 0) is None, log=self.log, seconds=READY_SECONDS
+            name, identity, lambda: self._program.problem(ports[-1]) is None, log=self.log, seconds=READY_SECONDS
         )
 
     def status(self) -> ServerStatus:
         """Look at it."""
-        identity, port = self.identity, self.port
-        if identity is None or port is None:
+        identity, ports = self.identity, self._ports
+        if identity is None or not ports:
             return ServerStatus(
                 self._program.name, ServerKind.EMBEDDED, None, None, healthy=False, detail="not running"
             )
-        problem = self._program.problem(port)
+        problem = self._program.problem(ports[-1])
         return ServerStatus(
             self._program.name,
             ServerKind.EMBEDDED,
-            f"{LOOPBACK}:{port}",
+            f"{LOOPBACK}:{ports[0]}",
             identity.pid,
             healthy=problem is None,
             detail=problem or "",

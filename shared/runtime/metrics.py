@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from importlib.metadata import version
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,6 +18,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from shared.runtime.metric_catalogue import CATALOGUE, CatalogueError, Metric, MetricKind
 
 EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_BUILD = "crm_build_info"
 
 T = TypeVar("T", Counter, Gauge, Histogram)
 
@@ -46,7 +48,7 @@ class Metrics:
         self._known = {metric.name: metric for metric in (*CATALOGUE, *also)}
         self._families: dict[str, MetricWrapperBase] = {}
         self._instruments: dict[tuple[str, tuple[tuple[str, str], ...]], MetricWrapperBase] = {}
-        self.gauge("crm_build_info", version=version("rapport-crm")).set(1)
+        self.gauge(_BUILD, version=version("rapport-crm")).set(1)
 
     def counter(self, name: str, **labels: str) -> Counter:
         """Return a counter: `inc(n)`."""
@@ -99,7 +101,9 @@ class Metrics:
         return Counter(metric.name, metric.help, metric.label_names, registry=self.registry)
 
     def _new_gauge(self, metric: Metric) -> Gauge:
-        return Gauge(metric.name, metric.help, metric.label_names, registry=self.registry)
+        # Where several processes show one page: what each holds adds up, but for what is the same in all.
+        several: Literal["livemax", "livesum"] = "livemax" if metric.name == _BUILD else "livesum"
+        return Gauge(metric.name, metric.help, metric.label_names, registry=self.registry, multiprocess_mode=several)
 
     def _new_histogram(self, metric: Metric) -> Histogram:
         return Histogram(metric.name, metric.help, metric.label_names, registry=self.registry, buckets=metric.buckets)

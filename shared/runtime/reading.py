@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -12,7 +14,7 @@ from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRa
 from shared.runtime import kafka_input, positions
 from shared.runtime.errors import FencedError
 from shared.runtime.group import Group
-from shared.runtime.intake import Place
+from shared.runtime.intake import Place, Position
 from shared.runtime.integrity import check_ids, check_ranges
 from shared.runtime.logs import logger
 from shared.runtime.records import Record
@@ -23,6 +25,14 @@ log = logger(__name__)
 POLL_SECONDS = 0.5
 ADVISE_SECONDS = 5.0
 ROOM_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """A poll for the next batch while one is applied, and the positions as they were known when it began."""
+
+    positions: Mapping[Place, Position]
+    poll: "asyncio.Task[dict[Place, Sequence[Record]]]"
 
 
 class Reader:
@@ -36,6 +46,7 @@ class Reader:
         self._consumer = consumer
         self._backoff = Backoff()
         self._advised_at = 0.0
+        self._ahead: _Ahead | None = None
 
     async def run(self) -> None:
         """Read and apply.
@@ -44,10 +55,18 @@ class Reader:
             FencedError: a lane has a newer owner: join the group anew.
             FatalError: going on would lose or repeat effects.
         """
+        try:
+            await self._run()
+        finally:
+            if self._ahead is not None:
+                self._ahead.poll.cancel()
+                await asyncio.wait({self._ahead.poll})
+
+    async def _run(self) -> None:
         group = self._group
         while True:
             began_at = time.perf_counter()
-            polled = await self._poll()
+            polled = await self._next()
             group.health.moved()
             group.metrics.gauge("crm_consumer_last_poll_timestamp_seconds").set(group.clock.now().timestamp())
             if polled:
@@ -55,8 +74,25 @@ class Reader:
                 group.metrics.histogram("crm_batch_duration_seconds", phase="poll").observe(took)
                 group.failpoints.hit("after_poll")
                 await self._room()
+                if sum(map(len, polled.values())) >= group.settings.batch_max_events // 2:
+                    # While PostgreSQL works, this process has nothing better to do than to parse what comes next.
+                    poll = asyncio.create_task(self._poll())
+                    poll.add_done_callback(_look_away)
+                    self._ahead = _Ahead(group.processor.positions, poll)
                 await self._apply(polled)
             await self._advise()
+
+    async def _next(self) -> dict[Place, Sequence[Record]]:
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            return await self._poll()
+        polled = await ahead.poll
+        # Positions that are loaded anew are another mapping: a lane changed hands or a batch failed, and where this
+        # poll began is not where to go on. Dropped, it must be read again.
+        if ahead.positions is self._group.processor.positions:
+            return polled
+        await self.recover()
+        return {}
 
     async def _poll(self) -> dict[Place, Sequence[Record]]:
         settings = self._group.settings
@@ -197,7 +233,7 @@ def _raise_unless_passing(error: Exception) -> None:
         raise error
 
 
-def _look_away(proof: "asyncio.Task[None]") -> None:
-    # Nobody awaits the proof of a batch that failed before.
-    if not proof.cancelled():
-        proof.exception()
+def _look_away(task: "asyncio.Task[Any]") -> None:
+    # Nobody awaits the proof of a batch that failed before, or the poll of a reader that ends.
+    if not task.cancelled():
+        task.exception()

@@ -1,171 +1,110 @@
-"""The reference pages, written from the code: `python -m shared.runtime.reference PAGE`."""
+"""The reference pages, written from the code: `python -m shared.runtime.reference write`."""
 
 import importlib
-import importlib.util
-import re
+import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import SecretStr
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
-
+from shared.contracts.compatibility import Change, Verdict, changes, worst
 from shared.contracts.topics import REGISTRY
-from shared.runtime.metric_catalogue import CATALOGUE, Metric
-from shared.runtime.settings import PREFIX, RuntimeSettings
-from shared.runtime.topic_reference import message_schema, topics_reference
+from shared.runtime.asyncapi import asyncapi_reference
+from shared.runtime.golden_messages import golden_messages
+from shared.runtime.message_schemas import schema_files, types_of, written
+from shared.runtime.metric_reference import metrics_reference
+from shared.runtime.settings_reference import modules_called, settings_modules, settings_of, settings_reference
+from shared.runtime.topic_reference import topics_reference
 
-SETTINGS_HEAD = """\
-# Settings
+CHECKOUT = Path(__file__).resolve().parents[2]
+FOLDER = CHECKOUT / "docs" / "reference"
+GOLDEN = CHECKOUT / "tests" / "golden"
 
-Every process reads environment variables once, at its start. `CRM_<SERVICE>_X` beats `CRM_X`: with `CRM_DATABASE_URL`
-and `CRM_PROFILE_DATABASE_URL` set, profile takes the latter. An empty variable counts as unset. A wrong value ends the
-process with code 2 and a text that names the variable and what was expected.
-
-Written by `python -m shared.runtime.reference settings` from the code; edit the descriptions there.
-
-## Every service
-"""
-METRICS_HEAD = """\
-# Metrics
-
-Each process serves its own at `/metrics`, in Prometheus' text format, beside the usual `process_*`. Base units, bounded
-labels, never an id, an address or a URL as a label. The label `service` is the process's own.
-
-Written by `python -m shared.runtime.reference metrics` from the catalogue; edit the help texts there.
-
-| metric | kind | labels | meaning |
-|---|---|---|---|
-"""
-TABLE_HEAD = """
-| variable | type | default | meaning |
-|---|---|---|---|
+WRITE = "python -m shared.runtime.reference write"
+USAGE = """\
+usage: python -m shared.runtime.reference write
+       python -m shared.runtime.reference settings | metrics | topics | asyncapi
+       python -m shared.runtime.reference message TOPIC | payload FAMILY | openapi NAME
 """
 
-_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_FORMS = ("{}.md", "{}.yaml")
+_NAMED = {"message": "messages/{}.json", "payload": "payloads/{}.json", "openapi": "openapi-{}.json"}
 
 
-def settings_reference(services: Iterable[type[RuntimeSettings]] = ()) -> str:
-    """Render the settings of every service, then those that single services add."""
-    parts = [SETTINGS_HEAD, _settings_table(PREFIX, RuntimeSettings.model_fields.items())]
-    for kind in services:
-        service = _CAPITAL.sub("_", kind.__name__.removesuffix("Settings")).lower()
-        own = [(name, field) for name, field in kind.model_fields.items() if _is_own(kind, name)]
-        if own:
-            parts += [
-                f"\n## {service.capitalize().replace('_', ' ')}\n",
-                _settings_table(f"{PREFIX}{service.upper()}_", own),
-            ]
-    return "".join(parts)
+def pages() -> dict[str, Callable[[], str]]:
+    """Name every page, by its path below `docs/reference`, with what writes it; needs a checkout, for the examples."""
+    schemas = {name: (lambda found=schema: written(found)) for name, schema in schema_files().items()}
+    return {
+        "settings.md": lambda: settings_reference(settings_of(settings_modules())),
+        "metrics.md": metrics_reference,
+        "topics.md": topics_reference,
+        "asyncapi.yaml": lambda: asyncapi_reference(golden_messages(GOLDEN, REGISTRY)),
+        **{_openapi(module): _description_of(module) for module in modules_called("openapi")},
+        **schemas,
+    }
 
 
-def metrics_reference(metrics: Iterable[Metric] = CATALOGUE) -> str:
-    """Render the catalogue of metrics."""
-    return METRICS_HEAD + "".join(
-        f"| `{metric.name}` | {metric.kind} | {_labels(metric)} | {_cell(metric.help)} |\n" for metric in metrics
-    )
+def schema_changes(folder: Path = FOLDER) -> dict[str, list[Change]]:
+    """Compare each schema that was published in a folder with what the code says now, as far as they differ."""
+    found = {}
+    for name, schema in schema_files().items():
+        if (folder / name).exists():
+            published = json.loads((folder / name).read_text("utf-8"))
+            found[name] = changes(published, schema, types_of(name))
+    return {name: listed for name, listed in found.items() if listed}
 
 
-def settings_modules() -> list[str]:
-    """Name the modules in which services define settings of their own."""
-    # By name, not by import: nothing shared knows a service.
-    spec = importlib.util.find_spec("services")
-    folders = [Path(folder) for folder in spec.submodule_search_locations or []] if spec is not None else []
-    found = [module.relative_to(folder.parent) for folder in folders for module in folder.glob("**/settings.py")]
-    return sorted(".".join(module.with_suffix("").parts) for module in found)
+def in_words(found: Mapping[str, Sequence[Change]]) -> str:
+    """Write changes as lines, each with the file that it is in."""
+    return "".join(f"{name}: {change}\n" for name, listed in found.items() for change in listed)
 
 
-def settings_of(modules: Iterable[str]) -> list[type[RuntimeSettings]]:
-    """Find the settings that these modules define themselves, in the given order."""
-    found = []
-    for name in modules:
-        module = importlib.import_module(name)
-        found += [
-            kind
-            for kind in vars(module).values()
-            if isinstance(kind, type) and issubclass(kind, RuntimeSettings) and kind.__module__ == name
-        ]
-    return found
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print one page; exit code 2 when asked for another."""
-    match arguments:
-        case ["settings"]:
-            sys.stdout.write(settings_reference(settings_of(settings_modules())))
-        case ["metrics"]:
-            sys.stdout.write(metrics_reference())
-        case ["topics"]:
-            sys.stdout.write(topics_reference())
-        case ["message", name] if schema := _schema_of(name):
-            sys.stdout.write(schema)
-        case _:
-            sys.stderr.write("usage: python -m shared.runtime.reference settings | metrics | topics | message TOPIC\n")
-            return 2
+def write(folder: Path = FOLDER) -> int:
+    """Write every page anew, unless a schema that was published would be broken: then nothing, and exit code 1."""
+    found = schema_changes(folder)
+    sys.stderr.write(in_words(found))
+    if worst(found) is Verdict.BREAKING:
+        sys.stderr.write("nothing was written: who reads these messages relies on what was published\n")
+        return 1
+    for name, render in pages().items():
+        there, text = folder / name, render()
+        if not there.exists() or there.read_text("utf-8") != text:
+            there.parent.mkdir(parents=True, exist_ok=True)
+            there.write_text(text, "utf-8")
+            sys.stdout.write(f"{name}\n")
     return 0
 
 
-def _schema_of(name: str) -> str | None:
-    return next((message_schema(topic) for topic in REGISTRY if topic.name == name), None)
+def main(arguments: Sequence[str]) -> int:
+    """Print one page, or write them all; exit code 2 when asked for another."""
+    match arguments:
+        case ["write"]:
+            return write()
+        case [name]:
+            asked = [form.format(name) for form in _FORMS]
+        case [kind, name] if kind in _NAMED:
+            asked = [_NAMED[kind].format(name)]
+        case _:
+            asked = []
+    known = pages()
+    for page in asked:
+        if page in known:
+            sys.stdout.write(known[page]())
+            return 0
+    sys.stderr.write(USAGE)
+    return 2
 
 
-def _is_own(kind: type[RuntimeSettings], name: str) -> bool:
-    inherited = RuntimeSettings.model_fields.get(name)
-    field = kind.model_fields[name]
-    return inherited is None or _described(inherited) != _described(field)
+def _openapi(module: str) -> str:
+    """Name the page of an API by the package that serves it: `services.ingest.admin.openapi` is `ingest-admin`."""
+    return _NAMED["openapi"].format("-".join(module.split(".")[1:-1]))
 
 
-def _described(field: FieldInfo) -> tuple[str, str, str]:
-    return _type(field), _default(field), field.description or ""
+def _description_of(module: str) -> Callable[[], str]:
+    def describe() -> str:
+        text: str = importlib.import_module(module).description()
+        return text
 
-
-def _settings_table(prefix: str, fields: Iterable[tuple[str, FieldInfo]]) -> str:
-    return TABLE_HEAD + "".join(
-        f"| `{prefix}{name.upper()}` | {_type(field)} | {_default(field)} | {_cell(field.description or '')} |\n"
-        for name, field in fields
-    )
-
-
-_WORDS: dict[object, str] = {
-    SecretStr: "secret",
-    bool: "true or false",
-    int: "whole number",
-    float: "number",
-    str: "text",
-    Path: "path",
-}
-
-
-def _type(field: FieldInfo) -> str:
-    kind: Any = field.annotation
-    if get_origin(kind) in (Union, UnionType):
-        kind = next(part for part in get_args(kind) if part is not type(None))
-    if get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    if get_origin(kind) is Literal:
-        return " or ".join(str(value) for value in get_args(kind))
-    return _WORDS.get(kind, "JSON")
-
-
-def _default(field: FieldInfo) -> str:
-    if field.default is PydanticUndefined:
-        return "required" if field.default_factory is None else "computed"
-    if isinstance(field.default, SecretStr):
-        return "not shown"
-    return "" if field.default is None else f"`{field.default}`"
-
-
-def _labels(metric: Metric) -> str:
-    return ", ".join(
-        f"{label.name} ({', '.join(label.values)})" if label.values else label.name for label in metric.labels
-    )
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return describe
 
 
 if __name__ == "__main__":

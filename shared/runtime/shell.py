@@ -7,7 +7,6 @@ from typing import NoReturn, TypeVar
 
 import faust
 import mode
-import uvloop
 from faust.app.base import BootStrategy
 
 from shared.runtime.errors import RapportError
@@ -100,9 +99,7 @@ def run_service(service: str, kind: type[S], compose: Callable[[S], ServiceApp])
 
 def run(app: ServiceApp, settings: RuntimeSettings) -> NoReturn:
     """Run an app until a stop signal or a crash, and exit with 0 or 1."""
-    # A twelfth faster on the whole hop than asyncio's own loop, which has Python between every two bytes.
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        sys.exit(runner.run(_serve(app, settings.stop_grace_seconds)))
+    sys.exit(asyncio.run(_serve(app, settings.stop_grace_seconds)))
 
 
 async def _serve(app: ServiceApp, grace_seconds: float) -> int:

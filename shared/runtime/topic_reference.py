@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import msgspec
-
 from shared.contracts.topics import REGISTRY, Kind, Topic
 
 HEAD = """\
@@ -40,18 +38,6 @@ def topics_reference(registry: Iterable[Topic] = REGISTRY) -> str:
     rows = [f"| {' | '.join(_cells(topic))} |\n" for topic in registry]
     kinds = [f"| {_words(kind)} | {meaning} |\n" for kind, meaning in MEANING.items()]
     return "".join([HEAD, *rows, KINDS, *kinds])
-
-
-def message_schema(topic: Topic) -> str | None:
-    """Render the JSON Schema of a topic's message; nothing for a topic whose messages others shape.
-
-    Members that are not listed are allowed everywhere: a later version may add some.
-    """
-    if topic.payload is None:
-        return None
-    schema = msgspec.json.schema(topic.payload)
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": topic.name, **schema}
-    return msgspec.json.format(msgspec.json.encode(schema), indent=2).decode() + "\n"
 
 
 def _cells(topic: Topic) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, LiteralString, TypeVar
@@ -14,10 +14,12 @@ from typing import Any, LiteralString, TypeVar
 import msgspec
 import psycopg
 
+import shared
 from shared.contracts.partitioning import lane_of
 from shared.contracts.topics import RAW_EVENTS, Topic
 from shared.local.platform import DEFAULT_LANES, Platform
 from shared.local.stack import StackAddresses
+from shared.local.temporary import temporary_stack
 from shared.runtime.handler import DirectMessage, Message
 from shared.runtime.kafka_input import ends, new_reader, partitions, poll
 from shared.runtime.producing import Producing
@@ -26,6 +28,7 @@ from shared.runtime.settings import RuntimeSettings
 
 T = TypeVar("T")
 
+CONFIG = Path(__file__).parent / "config"
 PATIENCE_SECONDS = 120.0
 LOOK_SECONDS = 0.2
 
@@ -49,20 +52,21 @@ class Rapport:
     def environment(self) -> dict[str, str]:
         """Return the variables that commands and further services need."""
         known = {name: value for name, value in os.environ.items() if not name.startswith("CRM_")}
-        return known | self.platform.variables()
+        return known | self.platform.variables() | {"PYTHONPATH": str(Path(shared.__file__).parents[1])}
 
     def ask(self, *command: str) -> Any:
         """Run `rapport <command> --json` and return its document."""
+        self.platform.root.mkdir(parents=True, exist_ok=True)
         run = subprocess.run(
-            [Path(sys.executable).with_name("rapport"), *command, "--json"],
+            [sys.executable, "-m", "shared.cli", *command, "--json"],
             cwd=self.platform.root,
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
-        assert run.returncode == 0, run.stderr
+        assert run.returncode == 0, run.stderr + run.stdout
         return json.loads(run.stdout)
 
     def rows(self, query: LiteralString, *parameters: object) -> list[tuple[Any, ...]]:
@@ -101,6 +105,26 @@ class Rapport:
         finally:
             await reader.stop()
         return sorted(found, key=lambda record: (record.partition, record.offset))
+
+
+@contextmanager
+def running(
+    folder: Path, variables: Mapping[str, str] | None = None, prepare: Callable[[Rapport], None] = lambda _: None
+) -> Iterator[Rapport]:
+    """Start two servers and everything of ours; gone at the end. `prepare` acts before any service runs."""
+    with temporary_stack(folder / "servers") as servers:
+        addresses = servers.addresses()
+        assert addresses is not None
+        found = {"CRM_KAFKA_BOOTSTRAP_SERVERS": addresses.kafka, "CRM_DATABASE_URL": addresses.database_url}
+        platform = Platform(folder / "home", CONFIG, environment={**(variables or {}), **found})
+        rapport = Rapport(platform, addresses, (folder / "servers" / "logs", platform.root / "logs"))
+        try:
+            platform.migrate(addresses)
+            prepare(rapport)
+            platform.up()
+            yield rapport
+        finally:
+            platform.down()
 
 
 async def until(what: str, look: Callable[[], T | None], seconds: float = PATIENCE_SECONDS) -> T:

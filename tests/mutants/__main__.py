@@ -15,7 +15,8 @@ from tests.mutants.catalogue import BadPatchError, Fate, Mutant, mutants
 from tests.mutants.copies import applies, apply, copy_tree, revert
 
 ALL_PASSED, SOME_FAILED = 0, 1
-LONGEST_SECONDS = 300
+LONGEST_SECONDS = 600
+BASELINE_SECONDS = 900
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def run(chosen: Sequence[Mutant]) -> int:
             }
             every = sorted({test for mutant in chosen for test in mutant.tests})
             say(f"baseline: {len(every)} tests on the unbroken copy")
-            code, output = pytest(every, tree, environment)
+            code, output = pytest(every, tree, environment, BASELINE_SECONDS)
             if code != ALL_PASSED:
                 say(f"{output}\nThe baseline is not green: nothing can be said of any mutant.")
                 return 1
@@ -98,15 +99,17 @@ def judge(mutant: Mutant, tree: Path, environment: dict[str, str]) -> Verdict:
     return verdict
 
 
-def pytest(tests: Sequence[str], tree: Path, environment: dict[str, str]) -> tuple[int, str]:
+def pytest(
+    tests: Sequence[str], tree: Path, environment: dict[str, str], seconds: int = LONGEST_SECONDS
+) -> tuple[int, str]:
     # Started in the copy, -m puts the copy's packages before the installed ones.
     command = [sys.executable, "-m", "pytest", "-q", "-x", "--no-header", "-p", "no:cacheprovider", *tests]
     try:
         ended = subprocess.run(
-            command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS
+            command, cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=seconds
         )
     except subprocess.TimeoutExpired:
-        return SOME_FAILED, f"no end within {LONGEST_SECONDS} s"
+        return SOME_FAILED, f"no end within {seconds} s"
     return ended.returncode, ended.stdout[-3000:]
 
 

@@ -49,7 +49,7 @@ READERS: Mapping[Family, FormReader] = {
     Family.VIEW: _form(Family.VIEW),
     Family.GROUP: _form(Family.GROUP),
     Family.ALIAS: _form(Family.ALIAS),
-    Family.BROWSE: _form(Family.BROWSE),
+    Family.BROWSE: _form(Family.BROWSE, people=_REACHED),
     # Segment's total, else its revenue, else its value.
     Family.ORDER: _form(Family.ORDER, spellings={"total": ("revenue", "value"), "lines": ("products",)}, people=_NAMED),
     Family.EMAIL: _form(Family.EMAIL, people=_EMAIL),
@@ -61,7 +61,9 @@ READERS: Mapping[Family, FormReader] = {
     Family.DEAL: _form(Family.DEAL, required={DEAL_STAGE_CHANGED: ("stage",)}),
     Family.SPEND: _form(Family.SPEND, spellings={"amount": ("spend", "cost")}),
     # Unsubscribed comes from a mail's link and names neither purpose nor channel.
-    Family.CONSENT: _form(Family.CONSENT, defaults={UNSUBSCRIBED: {"purpose": "marketing", "channel": "email"}}),
+    Family.CONSENT: _form(
+        Family.CONSENT, people=_REACHED, defaults={UNSUBSCRIBED: {"purpose": "marketing", "channel": "email"}}
+    ),
     Family.COMPLAINT: _form(Family.COMPLAINT, people=_REACHED),
     Family.ADVOCACY: _form(Family.ADVOCACY),
     Family.TASK: _form(Family.TASK),

@@ -46,13 +46,8 @@ class Said(msgspec.Struct, frozen=True, gc=False):
     country: str | None = None
 
 
-class _Member(msgspec.Struct, frozen=True, gc=False):
-    """Where a member may stand: `better` are spellings that count before this one."""
-
-    name: str
-    read: Read
-    is_money: bool
-    better: tuple[str, ...]
+_Member: TypeAlias = tuple[str, str, Read, bool, tuple[str, ...]]
+"""A member's name, its path and reader, whether it is money, and the spellings that count before this one."""
 
 
 class FormReader:
@@ -61,6 +56,8 @@ class FormReader:
     def __init__(self, form: Form) -> None:
         self._form = form
         self._members = dict(_members(form))
+        self.spellings: Mapping[str, str] = {spelt: member[0] for spelt, member in self._members.items()}
+        self.kinds: Mapping[str, Any] = get_type_hints(form.kind, include_extras=True)
         fields = msgspec.structs.fields(form.kind)
         self._always = tuple(one.name for one in fields if one.required)
 
@@ -70,9 +67,11 @@ class FormReader:
         taken, others = self.take(members)
         if isinstance(others, Problem):
             return others.under(path)
-        for member, value in form.defaults.get(name, {}).items():
-            taken.setdefault(member, value)
-        found = self._missing(name, taken, members) or (form.check(taken) if form.check else None)
+        if name in form.defaults:
+            taken = {**form.defaults[name], **taken}
+        found = form.check(taken) if form.check else None
+        if found is None and (self._always or form.required):
+            found = self._missing(name, taken, members)
         if found is not None:
             return found.under(path)
         text = encoded(form.kind(**taken), others, path)
@@ -81,7 +80,16 @@ class FormReader:
         if not form.people:
             return Said(text)
         claims = [Claim(kind, taken[one], f"{path}/{one}") for one, kind in form.people.items() if one in taken]
-        return Said(text, tuple(claims))
+        return Said(text, tuple(claims)) if claims else Said(text)
+
+    def required(self, name: str) -> tuple[str, ...]:
+        """Name the members that an event of that name must have."""
+        return (*self._always, *self._form.required.get(name, ()))
+
+    @property
+    def has_check(self) -> bool:
+        """Tell whether members are held against each other."""
+        return self._form.check is not None
 
     def take(self, members: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | Problem]:
         """Split members into those the struct names, read, and all others as they are."""
@@ -92,24 +100,27 @@ class FormReader:
             member = known.get(spelt)
             if member is None:
                 others[spelt] = value
-            elif value is None:
                 continue
-            elif member.better and any(members.get(one) is not None for one in member.better):
+            if value is None:
+                continue
+            name, path, read, is_money, better = member
+            if better and any(members.get(one) is not None for one in better):
                 others[spelt] = value
-            else:
-                found = member.read(value, f"/{spelt}")
-                if member.is_money and not isinstance(found, Problem):
-                    found, priced = _priced(found, members.get(_CURRENCY)), True
-                if isinstance(found, Problem):
-                    return taken, found
-                if found is not None:
-                    taken[member.name] = found
-        if priced:
-            others.pop(_CURRENCY, None)
+                continue
+            found = read(value, path)
+            if found is None:
+                continue
+            if is_money and not isinstance(found, Problem):
+                found, priced = _priced(found, members.get(_CURRENCY)), True
+            if isinstance(found, Problem):
+                return taken, found
+            taken[name] = found
+        if priced and _CURRENCY in others:
+            del others[_CURRENCY]
         return taken, others
 
     def _missing(self, name: str, taken: Mapping[str, Any], members: Mapping[str, Any]) -> Problem | None:
-        for member in (*self._always, *self._form.required.get(name, ())):
+        for member in self.required(name):
             if member not in taken:
                 found = "nothing" if members.get(member) is None else "an empty string"
                 return Problem(Stage.PAYLOAD, Reason.MISSING, f"/{member}", "a value", found)
@@ -140,7 +151,7 @@ def _members(form: Form) -> Iterator[tuple[str, _Member]]:
         spelt = [name, *form.spellings.get(name, ())]
         spelt += [camel for camel in map(_camel, tuple(spelt)) if camel not in spelt]
         for rank, spelling in enumerate(spelt):
-            yield spelling, _Member(name, read, is_money, tuple(spelt[:rank]))
+            yield spelling, (name, f"/{spelling}", read, is_money, tuple(spelt[:rank]))
 
 
 def _reader_of(kind: Any) -> tuple[Read, bool]:
@@ -156,28 +167,33 @@ def _reader_of(kind: Any) -> tuple[Read, bool]:
 
 
 def _lines(kind: type[msgspec.Struct]) -> Read:
-    reader = FormReader(Form(kind))
+    take = FormReader(Form(kind)).take
+
+    def read_line(members: Mapping[str, Any]) -> msgspec.Struct | msgspec.Raw | Problem:
+        taken, others = take(members)
+        if isinstance(others, Problem):
+            return others
+        if not others:
+            return kind(**taken)
+        text = encoded(kind(**taken), others, "")
+        return text if isinstance(text, Problem) else msgspec.Raw(text)
 
     def read(value: Any, path: str) -> tuple[msgspec.Struct | msgspec.Raw, ...] | Problem:
         if not isinstance(value, list):
             return Problem(Stage.PAYLOAD, Reason.WRONG_TYPE, path, "array", type_of(value))
         lines: list[msgspec.Struct | msgspec.Raw] = []
         for index, members in enumerate(value):
-            place = f"{path}/{index}"
-            if not isinstance(members, dict):
-                return Problem(Stage.PAYLOAD, Reason.WRONG_TYPE, place, "object", type_of(members))
-            taken, others = reader.take(members)
-            if isinstance(others, Problem):
-                return others.under(place)
-            line: msgspec.Struct | bytes | Problem = kind(**taken)
-            if others:
-                line = encoded(kind(**taken), others, place)
+            line = read_line(members) if isinstance(members, dict) else _no_object(members)
             if isinstance(line, Problem):
-                return line
-            lines.append(msgspec.Raw(line) if isinstance(line, bytes) else line)
+                return line.under(f"{path}/{index}")
+            lines.append(line)
         return tuple(lines)
 
     return read
+
+
+def _no_object(value: Any) -> Problem:
+    return Problem(Stage.PAYLOAD, Reason.WRONG_TYPE, "", "object", type_of(value))
 
 
 def _camel(name: str) -> str:

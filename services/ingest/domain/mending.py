@@ -1,6 +1,5 @@
 """A patch (RFC 6902) mends an event's own JSON, or a header of its record; what it does not touch keeps its bytes."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ OURS = frozenset({"received_at", "crm_replay", "crm_message_id"})
 
 _EVENT, _HEADERS = "event", "headers"
 _NAMES_ONE_HEADER = 2
+_NEEDED = {"add": "value", "replace": "value", "test": "value", "move": "from", "copy": "from"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,7 @@ class Patch:
             _HEADERS: dict(before),
         }
         try:
-            # A value that is put into one event must not be the same object in the next.
-            jsonpatch.JsonPatch(copy.deepcopy(_addressed(self.operations))).apply(document, in_place=True)
+            jsonpatch.JsonPatch(_addressed(self.operations)).apply(document, in_place=True)
             event = document.get(_EVENT, UNREADABLE)
             mended = encode_exact(event) if self._changes_event() else value
         except (jsonpatch.JsonPatchException, JsonPointerException, TypeError) as error:
@@ -107,6 +106,9 @@ def _wrong_with(operation: Any) -> str | None:
         jsonpatch.JsonPatch([operation])
     except (jsonpatch.JsonPatchException, JsonPointerException, TypeError) as error:
         return _said(error)
+    needed = _NEEDED.get(operation["op"])
+    if needed is not None and needed not in operation:
+        return f"expected a member {needed}"
     pointers = [operation[name] for name in ("path", "from") if name in operation]
     if not all(isinstance(pointer, str) for pointer in pointers):
         return "a path is a text"

@@ -21,29 +21,29 @@ def identify(
     number must not cost an order; if then nobody is left, it is what refuses the event. `region` is where a telephone
     number without a country code is dialled.
     """
-    found: dict[str, IdentityRef] = {}
-    nobody: str | None = None
     paths = draft.paths
-    for kind, value, path in (
-        (_USER_ID, draft.user_id, paths.user_id),
-        (_ANONYMOUS_ID, draft.anonymous_id, paths.anonymous_id),
-    ):
-        own = identities.read(kind, value)
-        if isinstance(own, Problem):
-            return own.under(path)
-        if isinstance(own, IdentityRef):
-            found[own.id] = own
-        elif isinstance(own, Blocked):
-            nobody = path
-    wrong = _add(found, claims, identities, region) if claims else None
+    user = identities.read(_USER_ID, draft.user_id)
+    anonymous = identities.read(_ANONYMOUS_ID, draft.anonymous_id)
+    own = [one for one in (user, anonymous) if type(one) is IdentityRef]
+    if isinstance(user, Problem):
+        return user.under(paths.user_id)
+    if isinstance(anonymous, Problem):
+        return anonymous.under(paths.anonymous_id)
+    if own and not claims:
+        return tuple(own)
+    found = {one.id: one for one in own}
+    wrong = _add(found, claims, identities, region)
     if found:
-        return tuple(found.values() if len(found) == 1 else sorted(found.values(), key=strength))
+        return tuple(sorted(found.values(), key=strength))
     if isinstance(wrong, Problem):
         return wrong
-    nobody = nobody or wrong
-    why = "nothing" if nobody is None else "a value that stands for nobody"
+    if isinstance(anonymous, Blocked):
+        wrong = paths.anonymous_id
+    elif isinstance(user, Blocked):
+        wrong = paths.user_id
+    why = "nothing" if wrong is None else "a value that stands for nobody"
     expected = "a user id, an anonymous id or another identifier"
-    return Problem(Stage.IDENTITY, Reason.NO_IDENTITY, nobody or paths.user_id, expected, why)
+    return Problem(Stage.IDENTITY, Reason.NO_IDENTITY, wrong or paths.user_id, expected, why)
 
 
 def _add(

@@ -24,6 +24,7 @@ MOST_EVENTS = 20_000
 _NAMESPACE = uuid5(NAMESPACE_URL, "urn:rapport:posted-event")
 _SECRET = re.compile(rb"(rk_[a-z2-7]{8}_)[A-Za-z0-9_-]{43}")
 _BOM = b"\xef\xbb\xbf"
+_FAILURES = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 _NO_VALUE = (b"null", b'""')
 
 Members = dict[str, msgspec.Raw]
@@ -91,7 +92,7 @@ def pieces(body: bytes, form: Form, source: str, new_id: Callable[[], str]) -> S
     body = _without_secrets(body.removeprefix(_BOM))
     try:
         batch = form.named.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except _FAILURES:
         return _carefully(body, form, source, new_id)
     events = len(batch.items)
     if len(body) <= LARGEST_RECORD and 0 < events <= MOST_IN_RECORD and all(item.id for item in batch.items):
@@ -126,23 +127,26 @@ def _opened(body: bytes, form: Form) -> tuple[Members | None, list[bytes] | None
         top = _members.decode(body)
     except msgspec.ValidationError:
         return {}, None
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        texts, rest = members(body, form.items.encode())
-        if not texts:
-            return None, None
-        try:
-            top = _members.decode(rest)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-            return None, None
-        top.pop(form.items, None)
-        return top, texts
+    except _FAILURES:
+        return _salvaged(body, form)
     held = top.pop(form.items, None)
-    if held is None:
-        return top, None
     try:
-        return top, [bytes(text) for text in _array.decode(held)]
+        return top, None if held is None else [bytes(text) for text in _array.decode(held)]
     except msgspec.MsgspecError:
         return top, None
+
+
+def _salvaged(body: bytes, form: Form) -> tuple[Members | None, list[bytes] | None]:
+    """Do the same with a body that is no JSON, if only some events are not."""
+    texts, rest = members(body, form.items.encode())
+    if not texts:
+        return None, None
+    try:
+        top = _members.decode(rest)
+    except _FAILURES:
+        return None, None
+    top.pop(form.items, None)
+    return top, texts
 
 
 def _around(top: Members) -> bytes | None:
@@ -170,7 +174,7 @@ def _named(text: bytes, form: Form, source: str, new_id: Callable[[], str]) -> b
     """Give an event an id if it has none; what is no JSON object stays as it is."""
     try:
         event = _members.decode(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+    except _FAILURES:
         return text
     if _says(event, form.id) or form.items in event:
         return text

@@ -45,35 +45,36 @@ def tallied(events: Iterable[Arrived], sources: Callable[[str], Source]) -> Tall
     Left out is what says nothing about a source: events that are held because it is paused, and those that somebody
     replays from the quarantine.
     """
-    tallies: dict[tuple[str, int], Tally] = {}
-    names: dict[str, str] = {}
+    counted: dict[tuple[bytes | str, int], Tally] = {}
     record: Record | None = None
-    sender, is_replay = "", False
+    sender, is_replay = b"", False
     for arrived in events:
         if arrived.record is not record:
             record = arrived.record
-            sender, is_replay = _sent(record)
+            sender, is_replay = b"", False
+            for name, value in record.headers:
+                if name == "source":
+                    sender = value or b""
+                elif name == "crm_replay":
+                    is_replay = True
         event = arrived.event
         if is_replay or (isinstance(event, Refused) and event.problem.stage is Stage.POLICY):
             continue
-        said = sender or event.source
-        name = names.get(said)
-        if name is None:
-            name = names[said] = said if sources(said).is_registered else OTHER
-        place = (name, record.partition)
-        tally = tallies.get(place)
+        place = (sender or event.source, record.partition)
+        tally = counted.get(place)
         if tally is None:
-            tally = tallies[place] = Tally()
+            tally = counted[place] = Tally()
         tally.events += 1
         tally.refused += isinstance(event, Refused)
+    return _named(counted, sources)
+
+
+def _named(counted: Mapping[tuple[bytes | str, int], Tally], sources: Callable[[str], Source]) -> Tallies:
+    """Name what was counted, once for each sender of a batch and not for each of its events."""
+    tallies: dict[tuple[str, int], Tally] = {}
+    for (sender, lane), tally in counted.items():
+        said = sender.decode("utf-8", "replace") if isinstance(sender, bytes) else sender
+        whole = tallies.setdefault((said if sources(said).is_registered else OTHER, lane), Tally())
+        whole.events += tally.events
+        whole.refused += tally.refused
     return tallies
-
-
-def _sent(record: Record) -> tuple[str, bool]:
-    sender, is_replay = b"", False
-    for name, value in record.headers:
-        if name == "source":
-            sender = value or b""
-        elif name == "crm_replay":
-            is_replay = True
-    return sender.decode("utf-8", "replace"), is_replay

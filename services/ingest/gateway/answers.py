@@ -18,7 +18,11 @@ GIF_BYTES = (
     b"\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
 ALLOWED_METHODS = b"GET, HEAD, POST, OPTIONS"
-ALLOWED_HEADERS = b"authorization, content-type, content-encoding, x-retry-count, x-write-key, anonymousid, sentat"
+# RudderStack's browser SDK says with each attempt but the first how often and since when it tries.
+ALLOWED_HEADERS = (
+    b"authorization, content-type, content-encoding, x-retry-count, x-write-key, anonymousid, sentat, rsa-recovered, "
+    b"rsa-retry-attempt, rsa-retry-reason, rsa-since-first-attempt, rsa-since-last-attempt"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 """The ASGI application: which request goes where, and that each gets an answer that no SDK loses data over."""
 
 import binascii
-import re
 import time
 from base64 import b64decode
 from collections.abc import Callable
@@ -13,28 +12,25 @@ from starlette.routing import Router
 
 from services.ingest.domain.shapes import snowplow
 from services.ingest.domain.sources import Source
-from services.ingest.gateway import answers, browsers, credentials, routes
+from services.ingest.gateway import answers, browsers, credentials, openapi, routes
 from services.ingest.gateway.answers import Answer, Receive, Scope, Send
 from services.ingest.gateway.credentials import Head
 from services.ingest.gateway.observing import Observer
 from services.ingest.gateway.reception import Reception
-from services.ingest.gateway.routes import Family, Route
+from services.ingest.gateway.routes import Family, Place, Route
 from shared.runtime.logs import logger
 
 log = logger(__name__)
 
 Lifespan = Callable[[Router], AbstractAsyncContextManager[None]]
 
-_SETTINGS = re.compile(r"/v1/projects/([^/]+)/settings")
-_SOURCE_CONFIG = "/sourceConfig"
-_METRICS = "/v1/m"
-_ALIVE = ("/", "/health")
-_SAFE = ("GET", "HEAD")
+_PICTURES = (Place.TRACKED, Place.PIXEL)
 
 _NOT_FOUND = answers.refused(404, "not_found", "nothing is taken at this address")
 _NOT_ALLOWED = answers.refused(405, "method_not_allowed", "this address takes another method")
 _FAILED = answers.refused(500, "failed", "the gateway failed: send it again", retry_after=1)
 _UNKNOWN_KEY = answers.refused(401, "unknown_key", "no source has this write key")
+_DESCRIPTION = Answer(200, openapi.description().encode())
 
 
 class Gateway:
@@ -82,41 +78,38 @@ class Gateway:
         elif method == "OPTIONS":
             return Family.PREFLIGHT, answers.PREFLIGHT
         path, key = routes.keyed(routes.plain(path))
-        if method == "POST":
-            return await self._posted(scope, of, receive, path, key)
-        if method in _SAFE:
-            return await self._asked(scope, of, path, key)
-        return Family.OTHER, _NOT_ALLOWED
-
-    async def _posted(
-        self, scope: Scope, of: Head, receive: Receive, path: str, key: str
-    ) -> tuple[Family, Answer | None]:
-        route = routes.EVENTS.get(path)
-        if route is not None:
-            said = [*credentials.said(of, key, scope["query_string"])]
+        address, varying = routes.found(path) or (None, "")
+        if address is None or address.method != ("GET" if method == "HEAD" else method):
+            return Family.OTHER, _NOT_FOUND if address is None else _NOT_ALLOWED
+        said = [*credentials.said(of, key, scope["query_string"])]
+        if address.place is Place.EVENTS:
+            route = routes.EVENTS[path]
             return route.family, await self._reception.take(route, of, said, receive)
-        if path == _METRICS:
-            return Family.SETTINGS, answers.OK
-        known = path in _ALIVE or path in (_SOURCE_CONFIG, routes.SNOWPLOW_GET) or path.startswith(routes.PIXEL)
-        return Family.OTHER, _NOT_ALLOWED if known else _NOT_FOUND
+        if address.place in _PICTURES:
+            return await self._drawn(address.place, varying, of, said, scope["query_string"])
+        return self._told(address.place, varying, of, said, scope)
 
-    async def _asked(self, scope: Scope, of: Head, path: str, key: str) -> tuple[Family, Answer | None]:
-        query: bytes = scope["query_string"]
-        said = [*credentials.said(of, key, query)]
-        if path == routes.SNOWPLOW_GET:
-            answer = await self._reception.take(routes.TRACKED, of, said, _as_body(snowplow.from_query(query), of))
-            return Family.SNOWPLOW, answers.GIF if answer is not None and answer.status < 300 else answer  # noqa: PLR2004 - success
-        if path.startswith(routes.PIXEL):
-            await self._picture(routes.PIXELS.get(path.removeprefix(routes.PIXEL)), of, said, query)
+    async def _drawn(
+        self, place: Place, kind: str, of: Head, said: list[str], query: bytes
+    ) -> tuple[Family, Answer | None]:
+        if place is Place.PIXEL:
+            await self._picture(routes.PIXELS.get(kind), of, said, query)
             return Family.PIXEL, answers.GIF
-        settings = _SETTINGS.fullmatch(path)
-        if settings is not None:
-            return Family.SETTINGS, self._segment_settings(unquote(settings[1]), of, scope)
-        if path == _SOURCE_CONFIG:
-            return Family.SETTINGS, self._source_config(said)
-        if path in _ALIVE:
-            return Family.OTHER, answers.OK
-        return Family.OTHER, _NOT_ALLOWED if path in routes.EVENTS or path == _METRICS else _NOT_FOUND
+        answer = await self._reception.take(routes.TRACKED, of, said, _as_body(snowplow.from_query(query), of))
+        return Family.SNOWPLOW, answers.GIF if answer is not None and answer.status < 300 else answer  # noqa: PLR2004 - success
+
+    def _told(self, place: Place, varying: str, of: Head, said: list[str], scope: Scope) -> tuple[Family, Answer]:
+        match place:
+            case Place.SEGMENT_SETTINGS:
+                return Family.SETTINGS, self._segment_settings(unquote(varying), of, scope)
+            case Place.SOURCE_CONFIG:
+                return Family.SETTINGS, self._source_config(said)
+            case Place.BROWSER_FIGURES:
+                return Family.SETTINGS, answers.OK
+            case Place.DESCRIPTION:
+                return Family.OTHER, _DESCRIPTION
+            case _:
+                return Family.OTHER, answers.OK
 
     async def _picture(self, route: Route | None, of: Head, said: list[str], query: bytes) -> None:
         data = parse_qs(query.decode("latin-1")).get("data", [""])[0]

@@ -1,6 +1,8 @@
 """Connections that cannot hold us up: each has its time to speak and to listen, and heads and numbers have bounds."""
 
 import math
+import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,8 @@ from services.ingest.gateway.observing import Refusal
 
 LARGEST_HEAD = 96 * 1024
 """Bytes of a request's line and headers: an event of 32 KB as base64 in an address fits."""
+
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 _BAD_REQUEST = answers.refused(400, "bad_request", "this is no HTTP/1.1")
 _HEAD_TOO_LARGE = answers.refused(431, "head_too_large", f"address and headers have at most {LARGEST_HEAD} bytes")
@@ -51,10 +55,10 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, unless the head of a request never ends."""
-        requests = self._requests
+        requests, in_head = self._requests, self._in_head
         super().data_received(data)
-        # What came with the end of the request before is not counted.
-        if self._in_head and self._requests == requests:
+        # The end of a body is not counted, nor what came with the end of the request before.
+        if in_head and self._in_head and self._requests == requests:
             self._head += len(data)
             if self._head > LARGEST_HEAD and not self.transport.is_closing():
                 self._end_with(_HEAD_TOO_LARGE)
@@ -95,10 +99,18 @@ class Connection(HttpToolsProtocol):
         """End the connection if it is past a deadline; `now` is the loop's time."""
         if now > self._listens_by:
             self._patience.refused(Refusal.SLOW)
-            self.transport.abort()
-        elif now > self._speaks_by:
+            self._cut()
+        elif now > self._speaks_by and not self.flow.read_paused:
+            # While we do not read, it is not the client who is slow.
             self._patience.refused(Refusal.SLOW)
             self._end_with(_TOO_SLOW)
+
+    def _cut(self) -> None:
+        """End the connection without a farewell: else the kernel keeps for long what the client does not read."""
+        opened = self.transport.get_extra_info("socket")
+        if opened is not None:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        self.transport.abort()
 
     def _end_with(self, answer: Answer) -> None:
         self._speaks_by = math.inf

@@ -1,5 +1,6 @@
-"""Which address takes what: the paths that real SDKs post to, with the shape and the type of what comes there."""
+"""Which address takes what: the paths that real SDKs know, with the shape and the type of what comes there."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -51,6 +52,65 @@ TRACKED = Route(Family.SNOWPLOW, SNOWPLOW)
 
 PIXELS: Mapping[str, Route] = {name: Route(Family.PIXEL, type=kind) for kind in TYPES for name in (kind, kind[0])}
 """What is asked for as a picture, by the last step of its path."""
+
+
+class Place(StrEnum):
+    """What an address is for."""
+
+    EVENTS = "events"
+    """What is posted, and answered when Kafka has it."""
+    TRACKED = "tracked"
+    """Snowplow's event in a query."""
+    PIXEL = "pixel"
+    """An event in a query, whatever happens to it."""
+    SEGMENT_SETTINGS = "segment_settings"
+    SOURCE_CONFIG = "source_config"
+    BROWSER_FIGURES = "browser_figures"
+    """What analytics-next tells of itself; nobody wants it."""
+    ALIVE = "alive"
+    DESCRIPTION = "description"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One address: its method, and its path with `{…}` for what varies. Who may GET may HEAD; OPTIONS always may."""
+
+    method: str
+    path: str
+    place: Place
+
+
+ADDRESSES: tuple[Address, ...] = (
+    *(Address("POST", path, Place.EVENTS) for path in EVENTS),
+    Address("GET", SNOWPLOW_GET, Place.TRACKED),
+    Address("GET", f"{PIXEL}{{kind}}", Place.PIXEL),
+    Address("GET", "/v1/projects/{key}/settings", Place.SEGMENT_SETTINGS),
+    Address("GET", "/sourceConfig", Place.SOURCE_CONFIG),
+    Address("POST", "/v1/m", Place.BROWSER_FIGURES),
+    Address("GET", "/", Place.ALIVE),
+    Address("GET", "/health", Place.ALIVE),
+    Address("GET", "/openapi.json", Place.DESCRIPTION),
+)
+"""Every address of the gateway; what it answers and what it says of itself come from here."""
+
+_FIXED = {address.path: address for address in ADDRESSES if "{" not in address.path}
+_VARYING = [
+    (re.compile(re.sub(r"\\{\w+\\}", "(.+)", re.escape(address.path)), re.DOTALL), address)
+    for address in ADDRESSES
+    if "{" in address.path
+]
+
+
+def found(path: str) -> tuple[Address, str] | None:
+    """Find the address of a path, with what stands where it varies."""
+    address = _FIXED.get(path)
+    if address is not None:
+        return address, ""
+    for pattern, varying in _VARYING:
+        match = pattern.fullmatch(path)
+        if match is not None:
+            return varying, match[1]
+    return None
 
 
 def keyed(path: str) -> tuple[str, str]:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import uvicorn
-import uvloop
 
 from services.ingest.gateway.app import build, new_health
 from services.ingest.gateway.application import Gateway
@@ -153,10 +152,9 @@ def stop_signal(grace_seconds: float) -> asyncio.Event:
 
 
 def run(main: Coroutine[Any, Any, int]) -> int:
-    """Run a process's main coroutine on uvloop."""
+    """Run a process's main coroutine."""
     _allow_files()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(main)
+    return asyncio.run(main)
 
 
 def brief(error: BaseException) -> dict[str, object]:

@@ -5,6 +5,9 @@ from pydantic import Field, SecretStr
 from services.ingest.settings import IngestSettings
 from shared.runtime.settings import RuntimeSettings, Seconds
 
+SERVICE = "ingest_gateway"
+"""The name by which its variables are found."""
+
 MEGABYTE = 1_000_000
 LARGEST_REQUEST = 4 * MEGABYTE
 """Bytes of a request at most: with its headers it must fit into one record, should it be a single event."""

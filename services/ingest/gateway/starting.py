@@ -4,7 +4,8 @@ import sys
 from typing import NoReturn
 
 from services.ingest.gateway.serving import brief, listen, run, serve_alone
-from services.ingest.gateway.settings import IngestGatewaySettings
+from services.ingest.gateway.settings import SERVICE, IngestGatewaySettings
+from services.ingest.gateway.supervising import supervise
 from shared.runtime.errors import RapportError
 from shared.runtime.logs import configure_logs, logger
 from shared.runtime.schema_revision import DatabaseUnreachableError, history_of, require_current
@@ -20,12 +21,12 @@ def main() -> NoReturn:
     Exit codes: 0 after SIGTERM or SIGINT, 1 after an error or an overrun stop, 2 for settings that are wrong.
     """
     hold_stop_signals()
-    settings = settings_or_exit("ingest_gateway", IngestGatewaySettings)
+    settings = settings_or_exit(SERVICE, IngestGatewaySettings)
     configure_logs("ingest-gateway", settings)
     try:
         _require_schema(settings)
         taken = listen(settings)
-        sys.exit(run(serve_alone(settings, taken)))
+        sys.exit(run(serve_alone(settings, taken)) if settings.workers == 1 else supervise(settings, taken))
     except RapportError as error:
         log.error("Gateway can't start", action="service.refuse", **brief(error))  # noqa: TRY400 - ours need no stack
         sys.exit(1)

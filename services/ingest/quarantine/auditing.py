@@ -18,6 +18,7 @@ class Action(StrEnum):
     REPLAY = "quarantine.replay"
     DISCARD = "quarantine.discard"
     SOURCE_ADD = "source.add"
+    SOURCE_SET = "source.set"
     SOURCE_ROTATE = "source.rotate"
     SOURCE_REVOKE = "source.revoke"
     SOURCE_PAUSE = "source.pause"

@@ -30,3 +30,5 @@ class BrowsePayload(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     url: Text | None = None
     image_url: Text | None = None
     products: tuple[OrderLine, ...] = ()
+    email: Text | None = None
+    phone: Text | None = None

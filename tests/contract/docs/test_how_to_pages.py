@@ -15,8 +15,8 @@ from typer.exceptions import TyperException
 
 from shared.cli.verbs import VERBS
 from shared.contracts.catalogue import Family
-from shared.runtime.reference import settings_modules, settings_of
 from shared.runtime.settings import PREFIX, RuntimeSettings
+from shared.runtime.settings_reference import settings_modules, settings_of
 from shared.runtime.tables import RUNTIME_TABLES_V1
 from tests.architecture.repository import ROOT, files, project, shown
 
@@ -80,7 +80,7 @@ def test_the_services_that_a_page_starts_are_there() -> None:
 def test_a_variable_that_a_page_names_is_a_setting(page: Path) -> None:
     known = {f"{PREFIX}{field.upper()}" for field in RuntimeSettings.model_fields} | BESIDE_SETTINGS
     for kind in settings_of(settings_modules()):
-        service = kind.__name__.removesuffix("Settings").upper()
+        service = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__.removesuffix("Settings")).upper()
         known |= {f"{PREFIX}{service}_{field.upper()}" for field in kind.model_fields}
     named = set(re.findall(r"\bCRM_[A-Z_]+[A-Z]\b", page.read_text("utf-8"))) - {"CRM_X"}
     assert named <= known

@@ -12,7 +12,8 @@ from services.ingest.domain.times import parse
 Value = str | int | bool
 
 VERSION = "1.0"
-_INT_BITS = 31
+_GREATEST = 2**31 - 1
+_LEAST = -(2**31)
 _LONGEST_SOURCE = 255
 
 _NAME = re.compile(r"[a-z0-9]+", re.ASCII)
@@ -82,7 +83,7 @@ def _extensions(said: Mapping[str, object], place: Callable[[str], str]) -> Mapp
             continue
         if not isinstance(value, str | bool | int):
             return _wrong_type(place(name), "string, boolean or integer", value)
-        if isinstance(value, int) and value.bit_length() > _INT_BITS:
+        if isinstance(value, int) and not _LEAST <= value <= _GREATEST:
             path = place(name)
             return Problem(Stage.ENVELOPE, Reason.OUT_OF_RANGE, path, "an integer of 32 bits", "a greater number")
         extensions[name] = value

@@ -14,10 +14,12 @@ from services.ingest.domain.times import no_offset
 from shared.contracts import catalogue
 
 Text = str | int | None
-_ALONE = msgspec.Raw(b"")
+ALONE = msgspec.Raw(b"")
 
 
-class _Call(msgspec.Struct, gc=False, rename="camel"):
+class Call(msgspec.Struct, gc=False, rename="camel"):
+    """A call as it is sent, before anything of it is checked but the types of its members."""
+
     type: str | None = None
     event: str | None = None
     name: str | None = None
@@ -33,14 +35,16 @@ class _Call(msgspec.Struct, gc=False, rename="camel"):
     properties: msgspec.Raw = NOTHING
     traits: msgspec.Raw = NOTHING
     context: msgspec.Raw = NOTHING
-    batch: msgspec.Raw = _ALONE
+    batch: msgspec.Raw = ALONE
 
 
 class _Context(msgspec.Struct, gc=False):
     traits: msgspec.Raw = NOTHING
 
 
-class _Batch(msgspec.Struct, gc=False, rename="camel"):
+class Batch(msgspec.Struct, gc=False, rename="camel"):
+    """Calls, and what is said about all of them."""
+
     batch: list[msgspec.Raw]
     sent_at: datetime | None = None
     context: msgspec.Raw = NOTHING
@@ -55,8 +59,8 @@ class _Shared(msgspec.Struct, frozen=True, gc=False):
     text: bytes
 
 
-_calls: msgspec.json.Decoder[_Call] = decoder(_Call)
-_batches: msgspec.json.Decoder[_Batch] = decoder(_Batch)
+CALLS: msgspec.json.Decoder[Call] = decoder(Call)
+BATCHES: msgspec.json.Decoder[Batch] = decoder(Batch)
 _contexts: msgspec.json.Decoder[_Context | None] = decoder(_Context | None)
 
 _IDS = ("/event", "/userId", "/anonymousId", "/messageId")
@@ -71,15 +75,15 @@ def read(value: bytes, source: str, kind: str | None = None) -> Sequence[Item]:
 
     `kind` is the type of a single call as its sender's route tells it, which counts before the call's own.
     """
-    call = decode(_calls, value, Stage.ENVELOPE)
+    call = decode(CALLS, value, Stage.ENVELOPE)
     if isinstance(call, Problem):
         texts, rest = ([], b"") if call.stage is Stage.ENVELOPE else members(value, b"batch")
         if not texts:
             return (Item(unreadable(value) or call, value),)
-        mended = decode(_batches, rest, Stage.ENVELOPE)
+        mended = decode(BATCHES, rest, Stage.ENVELOPE)
         return _read_batch(mended, texts, value, source)
-    if call.batch is not _ALONE:
-        batch = decode(_batches, value, Stage.ENVELOPE)
+    if call.batch is not ALONE:
+        batch = decode(BATCHES, value, Stage.ENVELOPE)
         texts = [] if isinstance(batch, Problem) else [bytes(member) for member in batch.batch]
         return _read_batch(batch, texts, value, source)
     if kind is not None:
@@ -87,13 +91,13 @@ def read(value: bytes, source: str, kind: str | None = None) -> Sequence[Item]:
     return (_item(call, value, source, None),)
 
 
-def _read_batch(batch: _Batch | Problem, texts: Sequence[bytes], value: bytes, source: str) -> Sequence[Item]:
+def _read_batch(batch: Batch | Problem, texts: Sequence[bytes], value: bytes, source: str) -> Sequence[Item]:
     shared = batch if isinstance(batch, Problem) else _shared(batch, len(texts))
     if isinstance(shared, Problem):
         return (Item(shared, value),)
     items: list[Item] = []
     for text in texts:
-        call = decode(_calls, text, Stage.ENVELOPE)
+        call = decode(CALLS, text, Stage.ENVELOPE)
         if isinstance(call, Problem):
             items.append(Item(unreadable(text) or call, text, shared.text))
         else:
@@ -101,7 +105,7 @@ def _read_batch(batch: _Batch | Problem, texts: Sequence[bytes], value: bytes, s
     return items
 
 
-def _shared(batch: _Batch, events: int) -> _Shared | Problem:
+def _shared(batch: Batch, events: int) -> _Shared | Problem:
     found = _too_much(batch, events)
     if found is not None:
         return found
@@ -114,7 +118,7 @@ def _shared(batch: _Batch, events: int) -> _Shared | Problem:
     return _Shared(batch.sent_at, context, text)
 
 
-def _too_much(batch: _Batch, events: int) -> Problem | None:
+def _too_much(batch: Batch, events: int) -> Problem | None:
     """Refuse what each event would carry a copy of, before it grows past all bounds."""
     if events > MOST_EVENTS:
         return too_many(events, "/batch")
@@ -125,12 +129,12 @@ def _too_much(batch: _Batch, events: int) -> Problem | None:
     return None
 
 
-def _item(call: _Call, text: bytes, source: str, shared: _Shared | None) -> Item:
+def _item(call: Call, text: bytes, source: str, shared: _Shared | None) -> Item:
     reading = unreadable(text) or _draft(call, source, shared)
     return Item(reading, text, None if shared is None else shared.text, call.message_id)
 
 
-def _draft(call: _Call, source: str, shared: _Shared | None) -> Draft | Problem:
+def _draft(call: Call, source: str, shared: _Shared | None) -> Draft | Problem:
     found = _naive(call)
     if found is not None:
         return found
@@ -170,11 +174,11 @@ def _draft(call: _Call, source: str, shared: _Shared | None) -> Draft | Problem:
 _Said = tuple[str, Paths, msgspec.Raw, Mapping[str, str] | None] | Problem
 
 
-def _track(call: _Call) -> _Said:
+def _track(call: Call) -> _Said:
     return (call.event, _PROPERTIES, call.properties, None) if call.event else _missing("/event", call.event)
 
 
-def _identify(call: _Call) -> _Said:
+def _identify(call: Call) -> _Said:
     if call.traits is NOTHING and call.context is not NOTHING:
         # RudderStack's SDK for Python says them in the context alone.
         context = decode(_contexts, call.context, Stage.ENVELOPE, "/context")
@@ -184,32 +188,32 @@ def _identify(call: _Call) -> _Said:
     return catalogue.IDENTIFY, _TRAITS, call.traits, None
 
 
-def _page(call: _Call) -> _Said:
+def _page(call: Call) -> _Said:
     return catalogue.PAGE, _PROPERTIES, call.properties, _title(call)
 
 
-def _screen(call: _Call) -> _Said:
+def _screen(call: Call) -> _Said:
     return catalogue.SCREEN, _PROPERTIES, call.properties, _title(call)
 
 
-def _title(call: _Call) -> Mapping[str, str]:
+def _title(call: Call) -> Mapping[str, str]:
     return {key: said for key, said in (("name", call.name), ("category", call.category)) if said}
 
 
-def _group(call: _Call) -> _Said:
+def _group(call: Call) -> _Said:
     if call.group_id is None or call.group_id == "":
         return _missing("/groupId", call.group_id)
     return catalogue.GROUP, _TRAITS, call.traits, {"group_id": str(call.group_id)}
 
 
-def _alias(call: _Call) -> _Said:
+def _alias(call: Call) -> _Said:
     for path, said in (("/previousId", call.previous_id), ("/userId", call.user_id)):
         if said is None or said == "":
             return _missing(path, said)
     return catalogue.ALIAS, _PROPERTIES, call.properties, {"previous_id": str(call.previous_id)}
 
 
-_KINDS: Mapping[str, Callable[[_Call], _Said]] = {
+_KINDS: Mapping[str, Callable[[Call], _Said]] = {
     "track": _track,
     "identify": _identify,
     "page": _page,
@@ -219,7 +223,7 @@ _KINDS: Mapping[str, Callable[[_Call], _Said]] = {
 }
 
 
-def _naive(call: _Call) -> Problem | None:
+def _naive(call: Call) -> Problem | None:
     if call.original_timestamp is not None and call.original_timestamp.tzinfo is None:
         return no_offset("/originalTimestamp")
     if call.timestamp is not None and call.timestamp.tzinfo is None:

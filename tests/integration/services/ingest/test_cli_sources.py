@@ -181,6 +181,33 @@ def test_a_wrong_word_is_answered_in_words_and_changes_nothing() -> None:
     assert [source["name"] for source in told("list")] == ["web-shop"]
 
 
+def test_each_change_is_audited_once_and_a_question_is_not(database_url: str) -> None:
+    first = told("add", "web-shop")["key_id"]
+    second = told("rotate", "web-shop")["key_id"]
+    told("set", "web-shop", "--rate", "5")
+    for _ in range(2):
+        told("revoke", first)
+    for _ in range(2):
+        told("pause", "web-shop")
+    for _ in range(2):
+        told("resume", "web-shop")
+    told("list")
+    told("show", "web-shop")
+    typed("add", "web-shop")
+    typed("set", "elsewhere", "--strict")
+    with changing(database_url) as connection:
+        rows = connection.execute("SELECT action, subject, detail, actor FROM audit ORDER BY id").fetchall()
+    assert [row[:3] for row in rows] == [
+        ("source.add", "web-shop", {"key_id": first}),
+        ("source.rotate", "web-shop", {"key_id": second}),
+        ("source.set", "web-shop", {"rate": 5}),
+        ("source.revoke", first, {"source": "web-shop"}),
+        ("source.pause", "web-shop", {}),
+        ("source.resume", "web-shop", {"was_paused_by": "operator"}),
+    ]
+    assert all(who.startswith("cli") for *_, who in rows)
+
+
 def test_help_shows_examples() -> None:
     for command in ("add", "list", "show", "set", "rotate", "revoke", "pause", "resume"):
         assert f"rapport ingest sources {command}" in " ".join(said(command, "--help").split())

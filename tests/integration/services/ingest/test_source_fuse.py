@@ -97,11 +97,13 @@ async def test_two_workers_with_the_same_source_do_not_wait_for_each_other(
     assert await last_minute(connection, NOW) == {"web-shop": (4, 2)}
 
 
-async def test_a_minute_later_all_is_forgotten(connection: AsyncConnection, database_url: str) -> None:
+@pytest.mark.parametrize("seconds", [61, 75])  # in the old counts' place of the ring, and in another
+async def test_a_minute_later_all_is_forgotten(connection: AsyncConnection, database_url: str, seconds: int) -> None:
+    later = NOW + timedelta(seconds=seconds)
     await fed(connection, sent(0, 9))
-    await fed(connection, sent(0, 1), NOW + timedelta(seconds=61))
+    await fed(connection, sent(0, 1), later)
     assert asked(database_url, PAUSED) is None
-    assert await last_minute(connection, NOW + timedelta(seconds=61)) == {"web-shop": (1, 1)}
+    assert await last_minute(connection, later) == {"web-shop": (1, 1)}
     assert await last_minute(connection, NOW + timedelta(seconds=200)) == {}
 
 

@@ -6,6 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ from shared.local.platform import Platform
 from shared.local.processes import ProcessIdentity
 from tests.architecture.repository import ROOT
 
-PARTS = ["kafka", "postgres", "ingest", "profile", "segmenter", "engagement", "metrics", "mailbox"]
+SERVICES = ["ingest", "profile", "segmenter", "engagement", "metrics"]
+PARTS = ["kafka", "postgres", "ingest-gateway", "ingest", "ingest-admin", *SERVICES[1:], "mailbox"]
 MAIN = "from shared.cli.main import main; main()"
 RAPPORT = (sys.executable, "-c", MAIN)
 # A shell starts what it puts in the background deaf to Ctrl-C, and a test run may well be that.
@@ -79,6 +82,21 @@ class Checkout:
         return found
 
 
+def posted(address: str, key: str, event: dict[str, Any]) -> Any:
+    request = urllib.request.Request(
+        f"http://{address}/v1/track",
+        json.dumps(event).encode(),
+        {"Content-Type": "application/json", "X-Write-Key": key},
+    )
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - as above
+                return json.load(answer)
+        except urllib.error.HTTPError as refused:
+            if refused.code != 401:  # which it is until the gateway has heard of the key, within seconds
+                raise
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     made = Checkout(tmp_path_factory.mktemp("checkout"))
@@ -128,11 +146,60 @@ def test_up_starts_everything_and_status_names_it(checkout: Checkout) -> None:
         assert parts[name]["address"].startswith("127.0.0.1:")
     versions = {name: parts[name]["version"] for name in PARTS}
     assert versions["kafka"] == "4.3.1"
-    assert versions["ingest"] == versions["metrics"] == "0.1.0"
+    assert {versions[name] for name in ("ingest-gateway", *SERVICES)} == {"0.1.0"}
     table = checkout.rapport("status").stdout
     assert all(name in table for name in (*PARTS, *COLUMNS))
     again = json.loads(checkout.rapport("up", "--json").stdout)["parts"]
     assert {part["name"]: part["pid"] for part in again} == {name: parts[name]["pid"] for name in PARTS}
+
+
+def test_up_says_where_events_are_taken_and_a_key_of_a_new_source_works_there(checkout: Checkout) -> None:
+    address = checkout.parts()["ingest-gateway"]["address"]
+    said = " ".join(checkout.rapport("up").stderr.split())
+    assert f"Events are taken at http://{address}: `rapport ingest sources add NAME` makes a write key." in said
+    made = json.loads(checkout.rapport("ingest", "sources", "add", "web-shop", "--kind", "web", "--json").stdout)
+    event = {"event": "Signed Up", "userId": "u-1", "messageId": "m-1"}
+    answer = posted(address, made["key"], event)
+    assert answer == {"success": True, "accepted": 1, "quarantined": 0}
+    shown: dict[str, Any] = {}
+    while not shown.get("last_used_at"):  # written down within seconds
+        (shown,) = json.loads(checkout.rapport("ingest", "sources", "list", "--json").stdout)
+    assert shown["name"] == "web-shop"
+
+
+def test_the_admin_api_takes_the_key_that_up_made_and_no_other(checkout: Checkout) -> None:
+    address = checkout.parts()["ingest-admin"]["address"]
+    said = " ".join(checkout.rapport("up").stderr.split())
+    path = checkout.folder / ".rapport" / "secrets.json"
+    assert f"The admin API is at http://{address}, its key is admin_key in {path}." in said
+    key = json.loads(path.read_text("utf-8"))["admin_key"]
+    asked = urllib.request.Request(f"http://{address}/sources", headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310 - as above
+        assert [source["name"] for source in json.load(answer)["sources"]] == ["web-shop"]
+    asked.add_header("Authorization", f"Bearer {key[:-1]}x")
+    with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+        urllib.request.urlopen(asked, timeout=10)  # noqa: S310 - as above
+    refused.value.close()
+
+
+def test_a_paused_source_is_held_by_the_worker_and_replayed_when_it_is_resumed(checkout: Checkout) -> None:
+    address = checkout.parts()["ingest-gateway"]["address"]
+    made = json.loads(checkout.rapport("ingest", "sources", "rotate", "web-shop", "--json").stdout)
+    checkout.rapport("ingest", "sources", "pause", "web-shop")
+    held: list[Any] = []
+    sent = 0
+    while not held:  # the worker follows within seconds
+        sent += 1
+        posted(address, made["key"], {"event": "Signed In", "userId": "u-1", "messageId": f"held-{sent}"})
+        held = json.loads(checkout.rapport("ingest", "quarantine", "list", "--json").stdout)
+    assert {(entry["source"], entry["reason"]) for entry in held} == {("web-shop", "source_paused")}
+    resumed = json.loads(checkout.rapport("ingest", "sources", "resume", "web-shop", "--json").stdout)
+    assert resumed["was_paused_reason"] == "operator"
+    (group,) = resumed["groups"]
+    open_entries = resumed["held"]
+    while open_entries:  # the worker may still hold what it reads; a replay opens it again
+        checkout.rapport("ingest", "quarantine", "replay", "--group", group)
+        open_entries = json.loads(checkout.rapport("ingest", "sources", "show", "web-shop", "--json").stdout)["held"]
 
 
 def test_commands_find_the_stack_without_any_variable(checkout: Checkout) -> None:

@@ -4,9 +4,26 @@ import json
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import fields
+
+from services.ingest.domain.sources import Source, Strictness
+from shared.contracts.catalogue import FAMILY_OF
+from shared.contracts.payloads import PAYLOADS
 
 names = st.sampled_from(
-    ["source", "received_at", "content-type", "Content-Type", "ce_id", "ce_source", "ce_specversion", "ce_type", "CE_x"]
+    [
+        "source",
+        "received_at",
+        "crm_type",
+        "crm_message_id",
+        "content-type",
+        "Content-Type",
+        "ce_id",
+        "ce_source",
+        "ce_specversion",
+        "ce_type",
+        "CE_x",
+    ]
 )
 header_values = st.one_of(
     st.binary(max_size=40),
@@ -16,6 +33,9 @@ header_values = st.one_of(
             b"application/cloudevents+json",
             b"application/cloudevents-batch+json",
             b"application/json",
+            b"application/vnd.snowplow",
+            b"track",
+            b"identify",
             b"1.0",
             b"web-shop",
             b"2026-11-22T09:30:00Z",
@@ -41,7 +61,25 @@ values = st.recursive(
 )
 
 _KINDS = st.sampled_from(["track", "identify", "page", "screen", "group", "alias", "x"]) | scalars
-_EVENTS = st.sampled_from(["Order Completed", "Consent Given", "Unsubscribed", "Identify", "Mug Broken"]) | scalars
+_EVENTS = st.sampled_from(["Order Completed", "Consent Given", "Mug Broken", *FAMILY_OF]) | scalars
+_MEMBERS = sorted({one.name for kind in PAYLOADS.values() for one in fields(kind)} | {"revenue", "orderId", "crmId"})
+_SAID = scalars | st.sampled_from(
+    ["nps", "inbound", "2026-11-22", "eva@example.com", "+43158858123", "01 58858123", "EUR"]
+)
+payloads = st.dictionaries(st.sampled_from(_MEMBERS), _SAID, max_size=8)
+people = st.fixed_dictionaries(
+    {}, optional={"email": _SAID, "phone": _SAID, "crm_id": _SAID, "address": st.fixed_dictionaries({"country": _SAID})}
+)
+contexts = st.fixed_dictionaries(
+    {},
+    optional={
+        "locale": scalars | st.sampled_from(["de-AT", "en_us", "xx"]),
+        "timezone": scalars | st.sampled_from(["Europe/Vienna", "Mars/Olympus"]),
+        "traits": people,
+        "device": st.fixed_dictionaries({"type": st.sampled_from(["ios", "android", "x"]) | scalars, "id": _SAID}),
+        "externalIds": st.lists(st.fixed_dictionaries({"id": _SAID, "type": scalars | st.just("email")}), max_size=3),
+    },
+)
 _ORDERS = st.fixed_dictionaries(
     {},
     optional={
@@ -68,9 +106,9 @@ calls = st.fixed_dictionaries(
         "timestamp": scalars,
         "originalTimestamp": scalars,
         "sentAt": scalars,
-        "properties": _ORDERS | values,
-        "traits": values,
-        "context": values,
+        "properties": _ORDERS | payloads | values,
+        "traits": people | payloads | values,
+        "context": contexts | values,
     },
 )
 batches = st.fixed_dictionaries(
@@ -99,4 +137,14 @@ record_values = st.one_of(
     st.lists(cloudevents, max_size=3).map(written),
     st.text(alphabet='[]{}":,01eE.-ntfu\\NaI ', max_size=60).map(str.encode),
     st.none(),
+)
+
+sources = st.builds(
+    Source,
+    name=st.just("web-shop"),
+    kind=st.just("server"),
+    strictness=st.sampled_from(Strictness),
+    region=st.sampled_from([None, "AT", "US"]),
+    zone=st.sampled_from([None, "Europe/Vienna"]),
+    paused=st.booleans(),
 )

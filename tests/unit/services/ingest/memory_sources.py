@@ -1,7 +1,7 @@
 """Sources and keys that are a value; it refuses or hangs when it is told to."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from services.ingest.ports import Snapshot
@@ -15,6 +15,7 @@ class InMemorySources:
         self.uses: list[Mapping[str, datetime]] = []
         self.refusal: Exception | None = None
         self.use_refusal: Exception | None = None
+        self.meanwhile: Callable[[], object] = lambda: None
         self.hangs = False
 
     async def read(self) -> Snapshot:
@@ -25,6 +26,7 @@ class InMemorySources:
         return self.snapshot
 
     async def note_uses(self, uses: Mapping[str, datetime]) -> None:
+        self.meanwhile()
         if self.use_refusal is not None:
             raise self.use_refusal
         self.uses.append(uses)

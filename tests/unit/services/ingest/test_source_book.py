@@ -87,31 +87,34 @@ async def test_uses_are_written_down_once(book: SourceBook, store: InMemorySourc
     assert store.uses == [{KEY.id: NOW + timedelta(seconds=1)}]
 
 
+@pytest.mark.parametrize("question", ["refusal", "use_refusal"])
 async def test_uses_that_could_not_be_written_are_written_the_next_time(
-    book: SourceBook, store: InMemorySources, clock: FixedClock
+    book: SourceBook, store: InMemorySources, clock: FixedClock, question: str
 ) -> None:
     book.used(KEY.id)
-    store.refusal = psycopg.OperationalError("away")
+    setattr(store, question, psycopg.OperationalError("away"))
     with pytest.raises(psycopg.OperationalError):
         await book.refresh()
-    store.refusal = None
+    setattr(store, question, None)
     clock.at += timedelta(seconds=3)
     await book.refresh()
     assert store.uses == [{KEY.id: NOW}]
 
 
-async def test_the_newest_use_is_kept_when_an_earlier_one_could_not_be_written(
+async def test_a_use_during_a_write_that_fails_is_newer_than_the_one_that_was_written(
     book: SourceBook, store: InMemorySources, clock: FixedClock
 ) -> None:
+    def used_meanwhile() -> None:
+        clock.at = NOW + timedelta(seconds=1)
+        book.used(KEY.id)
+
     book.used(KEY.id)
-    store.use_refusal = psycopg.OperationalError("away")
+    store.meanwhile, store.use_refusal = used_meanwhile, psycopg.OperationalError("away")
     with pytest.raises(psycopg.OperationalError):
         await book.refresh()
-    store.use_refusal = None
-    clock.at += timedelta(seconds=3)
-    book.used(KEY.id)
+    store.meanwhile, store.use_refusal = (lambda: None), None
     await book.refresh()
-    assert store.uses == [{KEY.id: NOW + timedelta(seconds=3)}]
+    assert store.uses == [{KEY.id: NOW + timedelta(seconds=1)}]
 
 
 async def test_a_database_that_is_away_leaves_the_book_as_it_was_and_readiness_says_so(

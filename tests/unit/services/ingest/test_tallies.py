@@ -38,12 +38,13 @@ def test_sources_that_nobody_registered_count_as_one() -> None:
     assert counted((track(), [("source", b"a")]), (b"?", [("source", b"b")]), (track(), ())) == {OTHER: (3, 1)}
 
 
-def test_an_event_of_a_record_without_a_source_counts_for_its_own_word() -> None:
+def test_an_event_counts_for_its_own_word_only_where_its_record_names_no_source() -> None:
     cloudevent = [
         *(("ce_specversion", b"1.0"), ("ce_id", b"1"), ("ce_type", b"Order Completed")),
         *(("ce_source", b"web-shop"), ("ce_subject", b"u-1")),
     ]
     assert counted((b"{}", cloudevent)) == {"web-shop": (1, 0)}
+    assert counted((b"{}", [*cloudevent, ("source", b"somebody")])) == {OTHER: (1, 0)}
 
 
 def test_events_that_are_held_do_not_count() -> None:

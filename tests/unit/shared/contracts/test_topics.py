@@ -46,6 +46,15 @@ def test_what_a_service_writes_is_typed_and_what_others_write_is_not(one: Topic)
 
 
 @EACH
+def test_a_typed_topic_names_its_types_and_the_major_version_of_each(one: Topic) -> None:
+    assert bool(one.types) is (one.payload is not None)
+    assert bool(one.tombstones) <= (one.kind is Kind.STATE)
+    named = (*one.types, *one.tombstones)
+    assert len(set(named)) == len(named)
+    assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*\.[a-z]+ed\.v1", name) for name in named)
+
+
+@EACH
 def test_a_dead_letter_topic_belongs_to_a_topic(one: Topic) -> None:
     if one.name.endswith(".dlq"):
         source = topic(one.name.removesuffix(".dlq"))

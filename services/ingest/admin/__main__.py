@@ -1,0 +1,6 @@
+"""`python -m services.ingest.admin`."""
+
+from services.ingest.admin.app import main
+
+if __name__ == "__main__":
+    main()
