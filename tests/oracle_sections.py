@@ -51,7 +51,9 @@ _SOFT = ["soft", "transient", "temporary", "undetermined"]
 _LISTED = ["suppressed", "suppression", "blocklist"]
 
 
-def sections(events: list[Json], ranked: list[Json], at: Callable[[Json], datetime], text: Callable[[datetime], str]) -> Json:
+def sections(
+    events: list[Json], ranked: list[Json], at: Callable[[Json], datetime], text: Callable[[datetime], str]
+) -> Json:
     """Return those parts of a record that are there only if they are not empty; `ranked` are its identities."""
     said = sorted(events, key=lambda event: (at(event), event["message_id"], event["source"]))
     found = {

@@ -64,7 +64,7 @@ class Lifecycle(StrEnum):
 
 
 class AddressState(StrEnum):
-    """What is known about mail to an address: a complaint and a provider's suppression stay, a delivery ends a bounce."""
+    """What is known about mail to an address: complaint and suppression stay, a later delivery ends a bounce."""
 
     UNVERIFIED = "unverified"
     VERIFIED = "verified"

@@ -1,5 +1,6 @@
 """What an event does to a customer's record, read from its payload."""
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -67,21 +68,13 @@ def effect_of(name: str, family: str, payload: msgspec.Raw) -> Effect | None:
             return _order(payload)
         if family == Family.IDENTIFY:
             return _traits(payload)
-        if name == UNSUBSCRIBED:
-            return UNSUBSCRIBE
-        if name == CONSENT_GIVEN:
-            return _consent(payload, ConsentStatus.GIVEN)
-        if name == CONSENT_WITHDRAWN:
-            return _consent(payload, ConsentStatus.WITHDRAWN)
-        reader = READERS.get(name)
-        if reader is not None:
-            return reader(payload)
+        reader = _READERS.get(name)
+        return None if reader is None else reader(payload)
     except UnreadableAmountError as error:
         raise UnreadablePayloadError("$.payload.total.amount", str(error)) from error
     except MalformedMessageError as error:
         text, _, path = str(error).partition(" - at `$")
         raise UnreadablePayloadError(f"$.payload{path.rstrip('`')}", text) from error
-    return None
 
 
 def _traits(payload: msgspec.Raw) -> TraitsSaid:
@@ -107,3 +100,11 @@ def _consent(payload: msgspec.Raw, state: ConsentStatus) -> ConsentSaid:
         if not text or "/" in text:
             raise UnreadablePayloadError(f"$.payload.{part}", "a name without a slash")
     return ConsentSaid(f"{said.purpose}/{said.channel}", state)
+
+
+_READERS: Mapping[str, Callable[[msgspec.Raw], Effect]] = {
+    **READERS,
+    UNSUBSCRIBED: lambda _payload: UNSUBSCRIBE,
+    CONSENT_GIVEN: lambda payload: _consent(payload, ConsentStatus.GIVEN),
+    CONSENT_WITHDRAWN: lambda payload: _consent(payload, ConsentStatus.WITHDRAWN),
+}

@@ -5,8 +5,9 @@ Applying the same event twice does: who folds has dropped duplicates before (a s
 
 from datetime import datetime
 
-from services.profile.domain.effects import ConsentSaid, Noted, OrderCompleted, TraitsSaid
+from services.profile.domain.effects import ConsentSaid, OrderCompleted, TraitsSaid
 from services.profile.domain.event import Event
+from services.profile.domain.notes import Noted
 from services.profile.domain.registers import MONEY, addresses, heard, summed, tallied, united, written
 from services.profile.domain.state import ConsentRegister, Register, State, TallyRegister
 from shared.contracts.customers import MOST_CASES, MOST_CONSENTS, MOST_IDENTITIES, MOST_TRAITS

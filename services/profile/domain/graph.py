@@ -155,12 +155,12 @@ def resolve(nodes: Iterable[Node], links: Iterable[Link], rules: IdentityRules) 
             continue
         wanted = forced(link, a, b)
         if wanted is not None:
-            taken.append(_Taken(turn(wanted, a, b, rules), True, link.pair))
+            taken.append(_Taken(turn(wanted, a, b, rules), forced=True, pair=link.pair))
         why = None if link.first is None else unfit(link, a, b, rules)
         if why is not None:
             dropped[link.pair] = Dropped(link.pair, why)
         elif link.first is not None:
-            taken.append(_Taken(turn(link.first, a, b, rules), False, link.pair))
+            taken.append(_Taken(turn(link.first, a, b, rules), forced=False, pair=link.pair))
     holding: dict[tuple[str, str], None] = {}
     for one in sorted(taken):
         over = forest.unite(one.pair, rules, forced=one.forced)

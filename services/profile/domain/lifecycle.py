@@ -1,4 +1,4 @@
-"""How far the relationship has come, by rules that an operator may change: the first stage of which one sign is seen."""
+"""How far the relationship has come, by rules that operators may change: the first stage of which a sign is seen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Identities and what links them, as values that join: what is known of a set of events, in whatever order they came."""
+"""Identities and what links them, as values that join: what a set of events says of them, in whatever order."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -126,7 +126,7 @@ def seen(link: Link | None, seen: Edge) -> Link:
 def decided(link: Link | None, pair: tuple[str, str], word: Word) -> Link:
     """Return the link with a decision more; of two at one mark, the one that keeps apart counts."""
     if link is None:
-        return Link(*sorted(pair), word=word)
+        return Link(min(pair), max(pair), word=word)
     if link.word is not None and _weight(link.word) >= _weight(word):
         return link
     return msgspec.structs.replace(link, word=word)

@@ -15,7 +15,14 @@ from shared.contracts.customers import LONGEST_SUBJECT
 from shared.contracts.money import Money
 from shared.contracts.payloads.care import SurveyPayload
 
-TICKETS, COMPLAINTS, DEALS, DEAL_AMOUNTS, SURVEYS, ONE = "tickets", "complaints", "deals", "deal_amounts", "surveys", "one"
+TICKETS, COMPLAINTS, DEALS, DEAL_AMOUNTS, SURVEYS, ONE = (
+    "tickets",
+    "complaints",
+    "deals",
+    "deal_amounts",
+    "surveys",
+    "one",
+)
 """The books that are written into; `ONE` holds what a customer has one of."""
 OWNER, ACCOUNT = "owner", "account"
 """What is in `ONE`."""
@@ -23,9 +30,39 @@ REFUNDS = "refunds"
 
 BOOKS_OF_CASES = (TICKETS, COMPLAINTS, DEALS)
 TALLIES = frozenset(
-    "visits browsing refunds cancellations mails mail_opens mail_clicks mail_bounces mail_complaints sign_ups sign_ins"
-    " trials tickets ticket_replies tickets_resolved tickets_reopened nps csat ces calls chats meetings leads"
-    " leads_qualified deals_won deals_lost complaints complaints_closed referrals reviews tasks".split()
+    {
+        "visits",
+        "browsing",
+        "refunds",
+        "cancellations",
+        "mails",
+        "mail_opens",
+        "mail_clicks",
+        "mail_bounces",
+        "mail_complaints",
+        "sign_ups",
+        "sign_ins",
+        "trials",
+        "tickets",
+        "ticket_replies",
+        "tickets_resolved",
+        "tickets_reopened",
+        "nps",
+        "csat",
+        "ces",
+        "calls",
+        "chats",
+        "meetings",
+        "leads",
+        "leads_qualified",
+        "deals_won",
+        "deals_lost",
+        "complaints",
+        "complaints_closed",
+        "referrals",
+        "reviews",
+        "tasks",
+    }
 )
 """Every name under which something is counted."""
 

@@ -20,9 +20,7 @@ _add = MONEY.add
 _Rank = tuple[datetime, str, str, bytes]
 
 
-def written(
-    known: Mapping[str, Register], writes: Iterable[tuple[str, Register]], most: int
-) -> dict[str, Register]:
+def written(known: Mapping[str, Register], writes: Iterable[tuple[str, Register]], most: int) -> dict[str, Register]:
     """Write to names: the write that is last by (event time, message id, source, value) stays."""
     kept = dict(known)
     for name, register in writes:
@@ -97,9 +95,7 @@ def tallied(known: TallyRegister | None, also: TallyRegister) -> TallyRegister:
     """Add up how often, and widen from when to when."""
     if known is None:
         return also
-    return TallyRegister(
-        known.count + also.count, min(known.first_at, also.first_at), max(known.last_at, also.last_at)
-    )
+    return TallyRegister(known.count + also.count, min(known.first_at, also.first_at), max(known.last_at, also.last_at))
 
 
 def mailed(known: MailRegister | None, also: MailRegister) -> MailRegister:
@@ -117,7 +113,7 @@ def mailed(known: MailRegister | None, also: MailRegister) -> MailRegister:
 def addresses(
     known: Mapping[str, MailRegister], also: Iterable[tuple[str, MailRegister]], most: int
 ) -> dict[str, MailRegister]:
-    """Join what happened to addresses. Of too many, those with the least ids stay, so that no complaint is half kept."""
+    """Join what happened to addresses; of too many, those with the least ids stay: no complaint is half kept."""
     kept = dict(known)
     for name, mail in also:
         kept[name] = mailed(kept.get(name), mail)

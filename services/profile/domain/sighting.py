@@ -21,9 +21,8 @@ from services.profile.domain.graph import (
     unfit,
 )
 from services.profile.domain.identity_rules import DeviceFollows, IdentityRules
-from services.profile.domain.links import Edge, Link, Node, blocking, decided, seen, signing_in
 from services.profile.domain.links import Block as Blocking
-from services.profile.domain.links import Word
+from services.profile.domain.links import Edge, Link, Node, Word, blocking, decided, seen, signing_in
 
 
 class Seat(msgspec.Struct, frozen=True):

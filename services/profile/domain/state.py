@@ -1,4 +1,4 @@
-"""What is kept of an identity, or of a whole customer, so that events fold in and states join: sums, extremes, registers."""
+"""What is kept of an identity or a whole customer so that events fold in and states join: sums, extremes, registers."""
 
 from copy import copy
 from datetime import datetime

@@ -51,11 +51,13 @@ _marks = st.builds(
     lambda minute, number: Mark(START + timedelta(minutes=minute), f"m-{number}"), st.integers(0, 12), st.integers(0, 3)
 )
 _named = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4, unique=True).map(
-    lambda names: tuple(sorted(names, key=lambda name: ("uedpc".index(name[0]) if name[0] in "ue" else 2, KINDS[name[0]], name)))
+    lambda names: tuple(
+        sorted(names, key=lambda name: ("uedpc".index(name[0]) if name[0] in "ue" else 2, KINDS[name[0]], name))
+    )
 )
 _seen = st.builds(Seen, _named, _marks, st.sampled_from([Cause.EVENT, Cause.EVENT, Cause.ALIAS]))
 _said = st.builds(
-    lambda names, mark, verdict: Said(*names, Word(mark, verdict)),
+    lambda names, mark, verdict: Said(names[0], names[1], Word(mark, verdict)),
     st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True),
     _marks,
     st.sampled_from(Verdict),

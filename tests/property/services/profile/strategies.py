@@ -51,9 +51,7 @@ others = st.sampled_from(
 )
 
 _ids = st.sampled_from(["1", "2"])
-refunds = st.builds(
-    lambda total: ("Order Refunded", "order", {"total": total} if total else {}), st.none() | moneys
-)
+refunds = st.builds(lambda total: ("Order Refunded", "order", {"total": total} if total else {}), st.none() | moneys)
 mails = st.builds(
     lambda name, kind: (name, "email", {"bounce_type": kind} if kind and name == "Email Bounced" else {}),
     st.sampled_from(["Email Delivered", "Email Opened", "Email Bounced", "Email Bounced", "Email Marked as Spam"]),
@@ -88,7 +86,7 @@ leads = st.builds(
     st.none() | _ids,
 )
 groups = st.builds(lambda number: ("Group Joined", "group", {"group_id": number}), _ids)
-counted = st.sampled_from(
+counted: st.SearchStrategy[tuple[str, str, Any]] = st.sampled_from(
     [("Page Viewed", "view", {}), ("Call Logged", "conversation", {}), ("Meeting Held", "conversation", {})]
 )
 said = (

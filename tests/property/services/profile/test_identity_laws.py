@@ -100,9 +100,7 @@ def test_in_the_order_of_their_marks_events_are_never_untangled_but_by_devices_a
 
 
 @given(histories.histories, histories.rules)
-def test_who_is_called_what_is_told_once_and_leads_to_the_customer(
-    history: list[Step], rules: IdentityRules
-) -> None:
+def test_who_is_called_what_is_told_once_and_leads_to_the_customer(history: list[Step], rules: IdentityRules) -> None:
     book = IdentityBook(rules)
     for step in history:
         told(book, [step])

@@ -7,7 +7,7 @@ from services.profile.domain.fold import begin, note
 from services.profile.domain.graph import Component
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.join import customer_of, join, known_as
-from services.profile.domain.links import Mark, Node, Verdict, Word, edge
+from services.profile.domain.links import Mark, Node, Word, edge
 from services.profile.domain.record import record_of
 from services.profile.domain.sighting import Outcome, Untangle
 from services.profile.domain.state import State, dump, load, own
@@ -92,7 +92,9 @@ class CustomerBook:
                 if members & states.keys():
                     self.joins[component] = customer_of(states, members)
             return
-        merged = [self.joins.pop(name) for name in set(before.values()) if name not in graph.components and name in self.joins]
+        merged = [
+            self.joins.pop(name) for name in set(before.values()) if name not in graph.components and name in self.joins
+        ]
         for state in merged:
             component = graph.component_of[next(iter(before))]
             known = self.joins.get(component)

@@ -1,7 +1,6 @@
-"""Identities, links, components and regions in memory, kept as a store must keep them: by summaries, one edge a time."""
+"""Identities, links, components and regions in memory, as a store must keep them: by summaries, edge by edge."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -173,9 +172,7 @@ class IdentityBook:
             self.component_of |= dict.fromkeys(self.components[name], name)
 
 
-def everything(
-    nodes: Mapping[str, Node], links: Mapping[tuple[str, str], Link], rules: IdentityRules
-) -> Resolution:
+def everything(nodes: Mapping[str, Node], links: Mapping[tuple[str, str], Link], rules: IdentityRules) -> Resolution:
     """Resolve all at once."""
     return resolve(nodes.values(), links.values(), rules)
 
@@ -183,16 +180,3 @@ def everything(
 def groups(resolution: Resolution) -> set[frozenset[str]]:
     """Return who is who."""
     return {frozenset(node.id for node in component.members) for component in resolution.components}
-
-
-def node(name: str, kind: str, at: datetime) -> Node:
-    return Node(name, kind, at)
-
-
-def taken(rules: IdentityRules, nodes: Sequence[Node], edges: Iterable[Edge]) -> IdentityBook:
-    book = IdentityBook(rules)
-    for one in nodes:
-        book.meet(one)
-    for one in edges:
-        book.take(one)
-    return book

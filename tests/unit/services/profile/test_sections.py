@@ -97,7 +97,10 @@ def test_what_happens_to_mail_to_one_address_says_nothing_about_another() -> Non
 
 
 def test_a_ticket_is_open_until_it_is_resolved_whatever_came_first() -> None:
-    opened, resolved = at(1, "Ticket Opened", {"ticket_id": "t", "subject": "Help"}), at(2, "Ticket Resolved", {"ticket_id": "t"})
+    opened, resolved = (
+        at(1, "Ticket Opened", {"ticket_id": "t", "subject": "Help"}),
+        at(2, "Ticket Resolved", {"ticket_id": "t"}),
+    )
     expected = Case("t", "opened", START + timedelta(minutes=1), "Help")
     assert record(opened).open_tickets == (expected,)
     assert record(resolved, opened).open_tickets == record(opened, resolved).open_tickets == ()
@@ -187,7 +190,15 @@ def test_every_name_of_the_catalogue_is_counted_under_a_name_that_rules_may_use(
     }
     assert set(FAMILY_OF) - silent == set(notes.READERS)
     payload = encode(
-        {"ticket_id": "1", "complaint_id": "1", "deal_id": "1", "group_id": "1", "metric": "ces", "score": 1, "scale": 7}
+        {
+            "ticket_id": "1",
+            "complaint_id": "1",
+            "deal_id": "1",
+            "group_id": "1",
+            "metric": "ces",
+            "score": 1,
+            "scale": 7,
+        }
     )
     counted = {notes.READERS[name](msgspec.Raw(payload)).tally for name in notes.READERS} - {None}
     assert counted | {"nps", "csat"} == notes.TALLIES
