@@ -15,9 +15,10 @@ LARGEST_TRAIT = 2_048
 LONGEST_TRAIT_NAME = 100
 MOST_IDENTITIES = 100
 MOST_CONSENTS = 50
-MOST_CASES = 30
+MOST_CASES = 20
 """Tickets, complaints and deals kept, of each the ones that moved last."""
-LONGEST_SUBJECT = 100
+MOST_ADDRESSES = 20
+LONGEST_SUBJECT = 50
 """Characters. All these bounds keep a record, whatever its sources say, within the 1 MiB that a Kafka message may have:
 a broker refuses a larger one for ever, and with it all that its lane has to publish."""
 

@@ -99,7 +99,7 @@ KPIS: tuple[Kpi, ...] = (
     ),
     Kpi(
         "customers_by_lifecycle",
-        "Customers by how far the relationship has come: visitor, lead, customer.",
+        "Customers by how far the relationship has come: visitor, lead, qualified, opportunity, customer.",
         ("lifecycle",),
         "customers",
         Unit.CUSTOMERS,

@@ -8,8 +8,8 @@ from datetime import datetime
 from services.profile.domain.effects import ConsentSaid, OrderCompleted, TraitsSaid
 from services.profile.domain.event import Event
 from services.profile.domain.notes import Noted
-from services.profile.domain.registers import MONEY, addresses, heard, summed, tallied, united, written
-from services.profile.domain.state import ConsentRegister, Register, State, TallyRegister
+from services.profile.domain.registers import MONEY, addresses, counted, heard, summed, united, written
+from services.profile.domain.state import ConsentRegister, Register, State
 from shared.contracts.customers import MOST_CASES, MOST_CONSENTS, MOST_IDENTITIES, MOST_TRAITS
 from shared.contracts.identities import IdentityKind
 
@@ -76,8 +76,7 @@ def _hear(state: State, said: ConsentSaid, at: datetime) -> None:
 def _take_note(state: State, noted: Noted, event: Event) -> None:
     at = event.occurred_at
     if noted.tally is not None:
-        tally = tallied(state.tallies.get(noted.tally), TallyRegister(1, at, at))
-        state.tallies = {**state.tallies, noted.tally: tally}
+        state.tallies = {**state.tallies, noted.tally: counted(state.tallies.get(noted.tally), at)}
     if noted.amount is not None and noted.tally is not None:
         spent = summed(state.sums.get(noted.tally, {}), {noted.currency: noted.amount})
         state.sums = {**state.sums, noted.tally: spent}

@@ -9,6 +9,7 @@ import msgspec
 
 from services.profile.domain import sections
 from services.profile.domain.lifecycle import USUAL, Stages, stage_of
+from services.profile.domain.notes import SURVEYS
 from services.profile.domain.state import State
 from shared.contracts.codec import canonical
 from shared.contracts.customers import CustomerRecord, Lifecycle, Orders
@@ -94,6 +95,8 @@ class _Framed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def portray(state: State, before: Portrait | None) -> Portrait:
     """Draw the parts that seldom change, or take over from `before` what is still the same."""
+    if before is not None and _is_drawn_from(before.sources, state):
+        return before
     sources = _Sources(
         state.identities, state.traits, state.consent, state.tallies, state.sums, state.registers, state.mail
     )
@@ -109,8 +112,6 @@ def portray(state: State, before: Portrait | None) -> Portrait:
             sections.open_counts(state),
         )
     identities, traits, consent, tallies, sums, registers, mail = map(operator.is_, before.sources, sources)
-    if identities and traits and consent and tallies and sums and registers and mail:
-        return before
     return Portrait(
         sources,
         before.identities if identities else _drawn(sections.identities(state)),
@@ -118,8 +119,21 @@ def portray(state: State, before: Portrait | None) -> Portrait:
         before.consent if consent else _drawn(sections.consent(state)),
         before.addresses if identities and mail else _present(sections.addresses(state)),
         before.totals if tallies and sums else _present(sections.totals_of(state)),
-        before.pages if registers and tallies else _pages(state),
+        before.pages if registers and (tallies or SURVEYS not in state.registers) else _pages(state),
         before.open_counts if registers else sections.open_counts(state),
+    )
+
+
+def _is_drawn_from(sources: _Sources, state: State) -> bool:
+    identities, traits, consent, tallies, sums, registers, mail = sources
+    return (
+        tallies is state.tallies
+        and registers is state.registers
+        and identities is state.identities
+        and traits is state.traits
+        and consent is state.consent
+        and mail is state.mail
+        and sums is state.sums
     )
 
 
@@ -128,21 +142,21 @@ def render(customer_id: str, state: State, portrait: Portrait, stages: Stages = 
 
     The bytes are those of `canonical(record_of(customer_id, state))`.
     """
-    pages = portrait.pages
-    framed = _Framed(
-        customer_id=customer_id,
-        identities=portrait.identities,
-        traits=portrait.traits,
-        orders=_orders(state),
-        consent=portrait.consent,
-        first_at=state.first_at,
-        last_at=state.last_at,
-        lifecycle=stage_of(state, portrait.open_counts, stages),
-        addresses=portrait.addresses,
-        totals=portrait.totals,
-        **pages,
+    return canonical(
+        _Framed(
+            customer_id=customer_id,
+            identities=portrait.identities,
+            traits=portrait.traits,
+            orders=_orders(state),
+            consent=portrait.consent,
+            first_at=state.first_at,
+            last_at=state.last_at,
+            lifecycle=stage_of(state, portrait.open_counts, stages),
+            addresses=portrait.addresses,
+            totals=portrait.totals,
+            **portrait.pages,
+        )
     )
-    return canonical(framed)
 
 
 def _drawn(section: Any) -> msgspec.Raw:

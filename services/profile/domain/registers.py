@@ -98,6 +98,14 @@ def tallied(known: TallyRegister | None, also: TallyRegister) -> TallyRegister:
     return TallyRegister(known.count + also.count, min(known.first_at, also.first_at), max(known.last_at, also.last_at))
 
 
+def counted(known: TallyRegister | None, at: datetime) -> TallyRegister:
+    """Count one more, at a time."""
+    if known is None:
+        return TallyRegister(1, at, at)
+    first, last = known.first_at, known.last_at
+    return TallyRegister(known.count + 1, min(at, first), max(at, last))
+
+
 def mailed(known: MailRegister | None, also: MailRegister) -> MailRegister:
     """Keep the last time of each thing that happened to an address."""
     if known is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from heapq import nsmallest
 from typing import TypedDict
 
 import msgspec
@@ -10,7 +11,17 @@ from services.profile.domain import notes
 from services.profile.domain.notes import BOOKS_OF_CASES, Standing
 from services.profile.domain.state import MailRegister, Register, State
 from shared.contracts.codec import decode
-from shared.contracts.customers import Address, AddressState, Answer, Assigned, Case, Consent, Total, Trait
+from shared.contracts.customers import (
+    MOST_ADDRESSES,
+    Address,
+    AddressState,
+    Answer,
+    Assigned,
+    Case,
+    Consent,
+    Total,
+    Trait,
+)
 from shared.contracts.identities import IdentityKind, IdentityRef, strength
 from shared.contracts.money import Money, totals
 
@@ -50,10 +61,10 @@ def consent(state: State) -> dict[str, Consent]:
 
 def addresses(state: State) -> tuple[Address, ...]:
     """List where a customer can be reached, and what is known about mail to there."""
+    known = [one for one in state.identities.values() if one.kind in _CHANNELS]
     return tuple(
         Address(_CHANNELS[one.kind], one.value, *fate(state.mail.get(one.id)))
-        for one in identities(state)
-        if one.kind in _CHANNELS
+        for one in nsmallest(MOST_ADDRESSES, known, key=strength)
     )
 
 

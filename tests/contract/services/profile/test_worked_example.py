@@ -90,15 +90,21 @@ def shown(publication: Publication) -> dict[str, Any]:
     }
 
 
+def golden(topic: str) -> Any:
+    """Read the example's message; a topic's earlier ones follow it."""
+    found = json.loads((GOLDEN / f"{topic}.json").read_text("utf-8"))
+    return found[0] if isinstance(found, list) else found
+
+
 @pytest.mark.parametrize("topic", ["crm.activities.v1", "crm.customers.v1"])
 async def test_the_order_of_the_example_is_published_in_these_bytes(topic: str) -> None:
     found = [shown(publication) for publication in await published() if publication.topic == topic]
-    assert found == [json.loads((GOLDEN / f"{topic}.json").read_text("utf-8"))]
+    assert found == [golden(topic)]
 
 
 @pytest.mark.parametrize(("topic", "kind"), [("crm.activities.v1", Activity), ("crm.customers.v1", CustomerRecord)])
 def test_the_golden_bytes_can_be_read_by_whoever_knows_the_contract(topic: str, kind: type[msgspec.Struct]) -> None:
-    value = json.loads((GOLDEN / f"{topic}.json").read_text("utf-8"))["value"].encode()
+    value = golden(topic)["value"].encode()
     assert encode(decode(kind, value)) == value
 
 

@@ -13,6 +13,7 @@ from services.profile.domain.state import State
 from shared.contracts.customers import (
     LARGEST_TRAIT,
     LONGEST_TRAIT_NAME,
+    MOST_CASES,
     MOST_CONSENTS,
     MOST_IDENTITIES,
     MOST_TRAITS,
@@ -20,7 +21,7 @@ from shared.contracts.customers import (
 from shared.contracts.interactions import Interaction
 from tests.property.services.profile.strategies import START, interaction
 
-LARGEST_RECORD = 1_000_000
+LARGEST_RECORD = 1_048_576 - 8_192  # 1 MiB, and room for key and headers
 WIDE = "\U0001f600"  # a character of four bytes
 OWNER = ("user_id", "u-1")
 
@@ -28,7 +29,7 @@ OWNER = ("user_id", "u-1")
 def identify(number: int, traits: dict[str, object], source: str = "shop") -> Interaction:
     at = START + timedelta(seconds=number % 7)
     said = ("Identify", "identify", {"traits": traits})
-    others = [("anonymous_id", f"{number}".ljust(255, WIDE))]
+    others = [("email", f"{number}".ljust(255, WIDE))]
     return interaction(f"m-{number}", said, [OWNER, *others], occurred_at=at, received_at=at, source=source)
 
 
@@ -37,6 +38,20 @@ def consent(number: int, purpose: str) -> Interaction:
     name = "Consent Withdrawn" if number % 3 else "Consent Given"
     said = (name, "consent", {"purpose": purpose, "channel": "c".ljust(255, WIDE)})
     return interaction(f"c-{number}", said, [OWNER], occurred_at=at, received_at=at)
+
+
+def case(number: int, what: str) -> Interaction:
+    at = START + timedelta(seconds=number % 7)
+    name = {"ticket": "Ticket Opened", "complaint": "Complaint Opened", "deal": "Deal Stage Changed"}[what]
+    wide = "".ljust(255, WIDE)
+    payload = {
+        f"{what}_id": f"{number}".ljust(255, WIDE),
+        "name" if what == "deal" else "subject": wide,
+        "stage": wide,
+        "owner_id": wide,
+        "amount": {"amount": "9" * 20, "currency": "EUR"},
+    }
+    return interaction(f"{what}-{number}", (name, what, payload), [OWNER], occurred_at=at, received_at=at)
 
 
 def folded(events: list[Interaction]) -> State:
@@ -58,14 +73,16 @@ def test_whatever_is_said_of_a_customer_the_record_fits_into_a_message() -> None
         for number in range(MOST_TRAITS + 50)
     ]
     events += [consent(number, f"{number}".ljust(255, WIDE)) for number in range(MOST_CONSENTS + 50)]
+    events += [case(number, what) for number in range(MOST_CASES + 5) for what in ("ticket", "complaint", "deal")]
     state = folded(events)
+    assert {len(state.registers[book]) for book in ("tickets", "complaints", "deals", "deal_amounts")} == {MOST_CASES}
     kept = len(state.traits), len(state.identities), len(state.consent)
     assert kept == (MOST_TRAITS, MOST_IDENTITIES, MOST_CONSENTS)
-    assert len(rendered(events)) < LARGEST_RECORD
+    assert len(rendered(events)) < LARGEST_RECORD, len(rendered(events))
 
 
 def test_what_stays_of_too_much_does_not_depend_on_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    for bound in ("MOST_TRAITS", "MOST_IDENTITIES", "MOST_CONSENTS"):
+    for bound in ("MOST_TRAITS", "MOST_IDENTITIES", "MOST_CONSENTS", "MOST_CASES"):
         monkeypatch.setattr(fold, bound, 3)
     chance = random.Random(7)  # noqa: S311 - a shuffle, not a secret
     for _ in range(50):
@@ -74,6 +91,7 @@ def test_what_stays_of_too_much_does_not_depend_on_the_order(monkeypatch: pytest
             for number in range(12)
         ]
         events += [consent(number, chance.choice("abcdef")) for number in range(12)]
+        events += [case(number, chance.choice(["ticket", "deal"])) for number in range(12)]
         straight = rendered(events)
         chance.shuffle(events)
         assert rendered(events) == straight

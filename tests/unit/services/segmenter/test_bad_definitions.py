@@ -38,7 +38,7 @@ MESSAGES = {
     "empty.yaml": ["1: definition: expected a mapping with segment and rule, got nothing"],
     "fields.yaml": [
         f"4: rule.all[0].field: expected {FIELDS}, got 'order.count'",
-        "9: rule.all[1].value: expected one of visitor, lead, customer, got 'prospect'",
+        "9: rule.all[1].value: expected one of visitor, lead, qualified, opportunity, customer, got 'prospect'",
         "12: rule.all[2].value: expected ==, !=, in or exists as the operator of this field, got 'given'",
     ],
     "list.yaml": ["1: definition: expected a mapping with segment and rule, got a list"],
