@@ -72,6 +72,14 @@ def test_a_late_event_takes_the_address_from_who_claimed_it_later() -> None:
     assert dropped(one) == (Dropped(("e1", "u1"), Why.OVER_LIMIT, "user_id"),)
 
 
+def test_an_earlier_event_of_a_known_pair_moves_its_turn() -> None:
+    one = book(None, (5, "u1 e1"), (4, "u2 e1"))
+    assert together(one) == ["e1 u2", "u1"]
+    assert isinstance(take(one, 3, "u1 e1")[0], Untangle)
+    assert together(one) == ["e1 u1", "u2"]
+    assert one.links["e1", "u1"].last == at(5)
+
+
 def test_a_device_follows_the_last_who_signed_in_with_what_it_did() -> None:
     one = book(None, (1, "u1 d1"), (2, "u2 d1"))
     assert together(one) == ["d1 u2", "u1"]
