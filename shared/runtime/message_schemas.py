@@ -14,8 +14,6 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MESSAGES, PAYLOAD_FILES = "messages", "payloads"
 """Folders beside the reference pages."""
 
-_DECIMAL = "decimal"
-
 
 def message_schema(topic: Topic) -> dict[str, Any] | None:
     """Describe the value of a topic's messages; nothing for a topic whose messages others shape.
@@ -55,14 +53,11 @@ def _schema(title: str, kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _tidy(part: Any) -> Any:
-    """Take the indentation of the code out of what docstrings say, and describe decimals as they are written."""
+    """Take the indentation of the code out of what docstrings say."""
     if isinstance(part, list):
         return [_tidy(item) for item in part]
     if not isinstance(part, dict):
         return part
-    if part.get("format") == _DECIMAL:
-        # The library describes text, our codec writes a number with all its digits.
-        part = {**{name: value for name, value in part.items() if name != "format"}, "type": "number"}
     return {
         name: inspect.cleandoc(value) if name == "description" and isinstance(value, str) else _tidy(value)
         for name, value in part.items()
