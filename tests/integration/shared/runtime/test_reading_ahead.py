@@ -34,9 +34,10 @@ class Consumer:
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[PlainRecord]]:
         patience = time.monotonic() + timeout_ms / 1000
-        while self.place >= len(self.log) and time.monotonic() < patience:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0)
+        while True:
+            await asyncio.sleep(0.001)
+            if self.place < len(self.log) or time.monotonic() > patience:
+                break
         if self.slow and self.place == BATCH:
             await self.sought.wait()
         self.polls.append(self.place)
