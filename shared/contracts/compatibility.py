@@ -88,18 +88,18 @@ class _Comparison:
         if old.get("default", ...) != new.get("default", ...):
             yield self._breaking(path, "another default, so that its absence means something else", "leave it")
         before, after = branches(old, self.old), branches(new, self.new)
-        if len(before) == len(after) == 1 and set(before) != set(after):
-            yield self._retyped(path, next(iter(before)), next(iter(after)))
-            return
         for name in before:
             if name in after:
                 inner = f"{path}({name})" if name.startswith("object with") and len(before) > 1 else path
                 yield from self._branch(inner, before[name], after[name], seen)
-            else:
-                yield self._breaking(path, f"{name} is no longer allowed, and is on the log", "allow it")
-        for name in after:
-            if name not in before:
-                yield self._allowed(path, name)
+        gone, come = [name for name in before if name not in after], [name for name in after if name not in before]
+        if len(gone) == len(come) == 1:
+            yield self._retyped(path, gone[0], come[0])
+            return
+        for name in gone:
+            yield self._breaking(path, f"{name} is no longer allowed, and is on the log", "allow it")
+        for name in come:
+            yield self._allowed(path, name)
 
     def _described(self, path: str, old: Schema, new: Schema) -> Iterator[Change]:
         for keyword in sorted(ANNOTATIONS - {"$defs"}):

@@ -1,6 +1,5 @@
 """What the members of payloads are made of: each kind of value with its form on the wire."""
 
-from decimal import Decimal
 from typing import Annotated
 
 from msgspec import Meta
@@ -19,8 +18,6 @@ Amount = Annotated[
 ]
 Moment = Annotated[str, Meta(description="A date, or a date-time with offset (RFC 3339), as it was sent.")]
 Count = Annotated[int, Meta(ge=0, description="A whole number.")]
-Number = Annotated[Decimal, Meta(description="An exact number.", extra_json_schema={"type": "number"})]
-Seconds = Annotated[
-    Decimal, Meta(description="A length of time in seconds.", extra_json_schema={"type": "number", "minimum": 0})
-]
+Number = Annotated[float, Meta(description="A number; on the wire with every digit that was sent.")]
+Seconds = Annotated[float, Meta(ge=0, description="A length of time in seconds.")]
 Scope = Annotated[str, Meta(max_length=LONGEST_ID, description="A name without a slash.")]

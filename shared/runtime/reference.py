@@ -31,7 +31,11 @@ _NAMED = {"message": "messages/{}.json", "payload": "payloads/{}.json", "openapi
 
 
 def pages() -> dict[str, Callable[[], str]]:
-    """Name every page, by its path below `docs/reference`, with what writes it; needs a checkout, for the examples."""
+    """Name every page, by its path below `docs/reference`, with what writes it.
+
+    Needs a checkout, for the examples. An API of a service has a page if its package has a module `openapi` with a
+    function `description`.
+    """
     schemas = {name: (lambda found=schema: written(found)) for name, schema in schema_files().items()}
     return {
         "settings.md": lambda: settings_reference(settings_of(settings_modules())),

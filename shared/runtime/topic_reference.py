@@ -10,6 +10,8 @@ HEAD = """\
 All have the same number of partitions (`CRM_LANES`), so that partition *p* of one belongs to partition *p* of the
 others. Keys are partitioned by murmur2, as Kafka's own clients do. Values are JSON; the attributes of CloudEvents 1.0
 travel as headers `ce_id`, `ce_source`, `ce_type`, `ce_time`, `ce_subject`. Keys and headers hold no personal data.
+Headers, types and an example of each message are told by [asyncapi.yaml](asyncapi.yaml), what a family of events says
+by the schemas in [payloads](payloads).
 
 Written by `python -m shared.runtime.reference topics` from `shared/contracts/topics.py`; edit there.
 

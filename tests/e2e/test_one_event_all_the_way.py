@@ -55,7 +55,8 @@ def test_the_repeated_call_is_read_again_and_changes_nothing(told: Told, rapport
 def test_the_record_says_all_that_is_known_of_eva(told: Told, rapport: Rapport) -> None:
     last = told.of(CUSTOMERS)[-1]
     record = decode(CustomerRecord, last.value or b"")
-    assert [(one.kind, one.value) for one in record.identities] == [("user_id", USER), ("anonymous_id", COOKIE)]
+    known = [("user_id", USER), ("email", ADDRESS), ("anonymous_id", COOKIE)]
+    assert [(one.kind, one.value) for one in record.identities] == known
     assert {name: trait.value for name, trait in record.traits.items()} == {"email": ADDRESS, "first_name": FIRST_NAME}
     assert record.orders is not None
     assert (record.orders.count, [(m.amount, m.currency) for m in record.orders.revenue]) == (2, [("95.00", "EUR")])

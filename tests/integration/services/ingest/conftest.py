@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, Connection, sql
 
 from shared.local.stack import StackAddresses
 from shared.runtime.migrations import migrate
@@ -30,4 +30,11 @@ def database_url(stack: StackAddresses) -> Iterator[str]:
 async def connection(database_url: str) -> AsyncIterator[AsyncConnection]:
     """Give a connection as the runtime hands it out: the schema in the search path, no autocommit."""
     async with await AsyncConnection.connect(database_url, options="-c search_path=ingest") as opened:
+        yield opened
+
+
+@pytest.fixture
+def operating(database_url: str) -> Iterator[Connection]:
+    """Give a connection as operators' commands have it."""
+    with psycopg.connect(database_url, options="-c search_path=ingest", autocommit=True) as opened:
         yield opened

@@ -9,8 +9,10 @@ from psycopg import AsyncConnection, Connection
 
 from services.ingest.domain.mending import Patch, read_patch
 from services.ingest.domain.reading import Reader, read
+from services.ingest.domain.sources import Source
 from services.ingest.quarantine import sending
 from services.ingest.quarantine.fixing import Mode, Order, Origin, Report, fix
+from services.ingest.quarantine.looking import summary
 from services.ingest.quarantine.replays import Progress, ReplayState, progress
 from services.ingest.quarantine.selecting import Everything, Scope
 from services.ingest.quarantine.sending import AlreadyRunning, Job
@@ -18,8 +20,10 @@ from shared.contracts.interactions import Interaction
 from shared.runtime.handler import DirectMessage
 from shared.runtime.records import PlainRecord
 from tests.integration.services.ingest.feeding import feed
-from tests.unit.services.ingest.records import APPENDED, READER
+from tests.unit.services.ingest.records import APPENDED, READER, order, raw
 
+TOTAL = {"op": "replace", "path": "/properties/total", "value": 12.5}
+PAUSED = Reader(READER.identities, lambda name: Source(name, "web", paused=True))
 ACTOR = "olga"
 EVERYTHING = Everything()
 _STATES = "SELECT id, state, reason, path, cause FROM quarantine ORDER BY id"
@@ -116,3 +120,15 @@ async def read_by_ingest(
 def states(connection: Connection) -> list[tuple[Any, ...]]:
     """Return every entry's state and cause."""
     return connection.execute(_STATES).fetchall()
+
+
+async def refused(connection: AsyncConnection, count: int = 1, first: int = 0) -> None:
+    """Let ingest refuse orders for the same reason."""
+    records = [raw(order(total="a lot") | {"messageId": f"m-{n}"}, offset=n) for n in range(first, first + count)]
+    await feed(connection, records)
+
+
+def cause(operating: Connection) -> str:
+    """Return the one cause that there is."""
+    (one,) = summary(operating)
+    return str(one["group"])

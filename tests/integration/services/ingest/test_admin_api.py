@@ -16,7 +16,6 @@ from shared.runtime.api_keys import Role
 from shared.runtime.topic_admin import create_topics
 from tests.integration.services.ingest.admin import api, call, calling
 from tests.integration.services.ingest.feeding import feed
-from tests.integration.services.ingest.operating import operator
 from tests.integration.services.ingest.worker import eventually
 from tests.unit.services.ingest.records import READER, order, raw
 
@@ -28,12 +27,6 @@ def client(stack: StackAddresses, database_url: str) -> Iterator[httpx.Client]:
     create_topics(stack.kafka, [RAW_EVENTS], 4)
     with calling(api(database_url, stack.kafka)) as found:
         yield found
-
-
-@pytest.fixture
-def operating(database_url: str) -> Iterator[Connection]:
-    with operator(database_url) as connection:
-        yield connection
 
 
 @pytest.fixture

@@ -58,3 +58,5 @@ async def test_every_stage_can_be_kept(connection: AsyncConnection) -> None:
             " VALUES ('t', 0, %s, 0, now(), 's', %s, 'r', '', '', '', '', now(), now(), now(), 'c')",
             (number, stage.value),
         )
+    kept = await (await connection.execute("SELECT stage FROM quarantine ORDER BY id")).fetchall()
+    assert [stage for (stage,) in kept] == list(Stage)

@@ -97,6 +97,12 @@ def posted(address: str, key: str, event: dict[str, Any]) -> Any:
                 raise
 
 
+def page(address: str, name: str) -> str:
+    with urllib.request.urlopen(f"http://{address}/{name}", timeout=10) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     made = Checkout(tmp_path_factory.mktemp("checkout"))
@@ -193,6 +199,10 @@ def test_a_paused_source_is_held_by_the_worker_and_replayed_when_it_is_resumed(c
         posted(address, made["key"], {"event": "Signed In", "userId": "u-1", "messageId": f"held-{sent}"})
         held = json.loads(checkout.rapport("ingest", "quarantine", "list", "--json").stdout)
     assert {(entry["source"], entry["reason"]) for entry in held} == {("web-shop", "source_paused")}
+    worker = checkout.parts()["ingest"]["address"]
+    assert '{"name": "sources", "status": "ok"}' in page(worker, "readyz")
+    while 'crm_ingest_source_paused{reason="operator",source="web-shop"} 1.0' not in page(worker, "metrics"):
+        pass  # shown within seconds
     resumed = json.loads(checkout.rapport("ingest", "sources", "resume", "web-shop", "--json").stdout)
     assert resumed["was_paused_reason"] == "operator"
     (group,) = resumed["groups"]

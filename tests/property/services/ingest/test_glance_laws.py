@@ -4,14 +4,16 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from services.ingest.domain.catalogue_forms import READERS
 from services.ingest.domain.glance import surely_good
 from services.ingest.domain.reading import Reader, Refused, read
 from services.ingest.domain.sources import Source, Strictness
 from services.ingest.domain.times import instant
-from shared.contracts.catalogue import FAMILY_OF
+from shared.contracts.catalogue import FAMILY_OF, Family
 from tests.property.services.ingest.strategies import calls, scalars, values
 from tests.unit.services.ingest.records import READER, raw
 
@@ -130,6 +132,43 @@ def test_a_glance_and_reading_judge_alike_alone(event: Any, kind: str | None, as
 def test_a_glance_and_reading_agree_about_bytes(texts: list[bytes]) -> None:
     value = b'{"batch":[%s]}' % b",".join(texts)
     assert glanced(value, SOURCE, None) == accepted(value, SOURCE, None)
+
+
+_ODD = (
+    *(
+        "",
+        "x",
+        "x" * 256,
+        "x" * 20_000,
+        "1",
+        "-1",
+        "1.5",
+        "+1",
+        "1e5",
+        " 1",
+        "1,5",
+        "1.0000000000001",
+        "9" * 16,
+        "9" * 19,
+    ),
+    *("NaN", "USD", "usd", "XXX", "nps", "2026-11-22", "2026-11-22T09:30:00Z", "a/b", "é", 0, -1, 1, 10**15, 10**19),
+    *(10**30, 0.5, -0.5, 1.0, 1e-7, 1e-13, 1e18, 1e300, True, None, [], {}, [{}], [5], ["x"], [{"price": "x"}]),
+    *([{"price": 1.5, "currency": "XXX"}], [{"quantity": 0.5}], [{"quantity": -1}], [{"product_id": 0.5}]),
+)
+
+
+@pytest.mark.parametrize("family", READERS)
+def test_no_odd_value_of_any_member_gets_past_a_glance(family: Family) -> None:
+    reader = READERS[family]
+    plain = dict.fromkeys((name for name in reader.kinds if not name.endswith("s")), "x")
+    for name in (name for name, of in FAMILY_OF.items() if of is family):
+        needed = {member: plain[member] for member in reader.required(name) if member in plain}
+        for spelt in [*reader.spellings, "currency"]:
+            for value in _ODD:
+                body = {**needed, spelt: value}
+                event = {"type": "track", "event": name, "messageId": "m-1", "userId": "u-1", "properties": body}
+                text = json.dumps(event).encode()
+                assert glanced(text, SOURCE, None) == accepted(text, SOURCE, None), text
 
 
 def test_most_of_what_is_sent_leaves_no_doubt() -> None:

@@ -33,6 +33,7 @@ CASES: tuple[tuple[str, Any, Any, Verdict, str, str], ...] = (
     ("became optional", record(("a",), a=TEXT), record(a=TEXT), FIRST, "$.a", "became optional"),
     ("unlisted required", record(), record(("b",)), BREAKING, "$.b", "unlisted member required"),
     ("type changed", record(a=TEXT), record(a={"type": "integer"}), BREAKING, "$.a", "type changed from string to integer"),
+    ("type changed beside null", maybe(TEXT), maybe({"type": "boolean"}), BREAKING, "$", "type changed from string to boolean"),
     ("number narrowed", {"type": "number"}, {"type": "integer"}, BREAKING, "$", "type narrowed from number to integer"),
     ("number widened", {"type": "integer"}, {"type": "number"}, BREAKING, "$", "type widened from integer to number"),
     ("any narrowed", {}, TEXT, BREAKING, "$", "type narrowed from any value to string"),
