@@ -18,7 +18,7 @@ from rich.table import Table
 from shared.contracts.topics import REGISTRY
 from shared.local.stack import StackAddresses
 from shared.local.temporary import temporary_stack
-from tests.benchmarks import hop, pipeline
+from tests.benchmarks import gateway, hop, pipeline
 from tests.benchmarks.bare_fold import totals
 from tests.benchmarks.baskets import BASKETS, CENTS, HOUSEHOLDS, MissingBasketsError, baskets, raw_events
 from tests.benchmarks.measured import Measured
@@ -26,6 +26,8 @@ from tests.benchmarks.servers import database, recreate
 
 LANES = 4
 GOAL = 3.0
+GATEWAY_GOAL = 0.5
+GATEWAY_SECONDS = 8.0
 CONFIG = Path(__file__).parents[2] / "config"
 PROFILE, PLAIN, FAUST, PIPELINE = (
     "profile, full hop",
@@ -70,13 +72,23 @@ def main() -> int:
             }
             for subject, measure in subjects.items():
                 results.setdefault(subject, []).append(said(subject, measure()))
-    _report(results, as_json=arguments.json)
+        # Last: the topic of raw events is made anew for it.
+        answers = [
+            said_of_gateway(gateway.measure(addresses, events, LANES, folder, GATEWAY_SECONDS))
+            for _ in range(arguments.rounds)
+        ]
+    _report(results, answers, as_json=arguments.json)
     return 0
 
 
 def said(subject: str, measured: Measured) -> Measured:
     console.print(f"  {subject}: {measured.per_second / 1000:.1f} k/s, {measured.cpu_us:.0f} us CPU an event")
     return measured
+
+
+def said_of_gateway(rates: gateway.Rates) -> gateway.Rates:
+    console.print(f"  gateway: {rates.gateway:.0f} durable answers/s, bare frame {rates.frame:.0f}/s")
+    return rates
 
 
 def _bare(module: str, addresses: StackAddresses, round_: int) -> Measured:
@@ -94,7 +106,7 @@ def _median(results: Sequence[Measured], figure: Callable[[Measured], float]) ->
     return statistics.median(figure(measured) for measured in results)
 
 
-def _report(results: dict[str, list[Measured]], *, as_json: bool) -> None:
+def _report(results: dict[str, list[Measured]], answers: Sequence[gateway.Rates], *, as_json: bool) -> None:
     faust = _median(results[FAUST], lambda measured: measured.per_second)
     rows: dict[str, dict[str, Any]] = {
         subject: {
@@ -108,6 +120,14 @@ def _report(results: dict[str, list[Measured]], *, as_json: bool) -> None:
         }
         for subject, runs in results.items()
     }
+    rows["gateway"] = {
+        "durable_answers_per_second": round(statistics.median(rates.gateway for rates in answers)),
+        "bare_frame_per_second": round(statistics.median(rates.frame for rates in answers)),
+        "ratio_to_frame": round(statistics.median(rates.ratio for rates in answers), 2),
+        "p99_ms_at_half_load": statistics.median(rates.p99_ms for rates in answers),
+        "cpu_us_an_answer": round(statistics.median(rates.cpu_us for rates in answers)),
+        "runs": [asdict(rates) for rates in answers],
+    }
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
     out = Console(stderr=as_json, highlight=False)
@@ -117,6 +137,8 @@ def _report(results: dict[str, list[Measured]], *, as_json: bool) -> None:
     for column in ("subject", "k/s median", "best", "x Faust", "CPU us", "RSS MB", "us an event by phase"):
         table.add_column(column)
     for subject, row in rows.items():
+        if subject == "gateway":
+            continue
         phases = "  ".join(f"{phase} {us}" for phase, us in row["phases_us"].items())
         table.add_row(
             subject,
@@ -130,6 +152,12 @@ def _report(results: dict[str, list[Measured]], *, as_json: bool) -> None:
     out.print(table)
     ratio = rows[PROFILE]["ratio_to_faust"]
     out.print(f"Goal: the full hop at {GOAL:g} x the bare Faust fold or more; found {ratio} x.")
+    row = rows["gateway"]
+    out.print(
+        f"Gateway, {gateway.EVENTS} events a request: {row['durable_answers_per_second']} durable answers/s, "
+        f"p99 {row['p99_ms_at_half_load']:g} ms at half load; bare frame {row['bare_frame_per_second']} answers/s. "
+        f"Goal: {GATEWAY_GOAL:g} x of it or more; found {row['ratio_to_frame']} x."
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from services.ingest.domain.walking import told, walk
 
 T = TypeVar("T")
 
-_GREATEST_EXPONENT = 308
+_LEAST_EXPONENT, _GREATEST_EXPONENT = -324, 308
 _RANGE_TEXT = "Number out of range"
 
 _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "datetime": "RFC 3339 date-time"}
@@ -28,7 +28,7 @@ def exact(text: str) -> Decimal:
         number = Decimal(text)
     except InvalidOperation:
         raise ValueError(_RANGE_TEXT) from None
-    if -_GREATEST_EXPONENT <= number.adjusted() <= _GREATEST_EXPONENT:
+    if _LEAST_EXPONENT <= number.adjusted() <= _GREATEST_EXPONENT:
         return number
     raise ValueError(_RANGE_TEXT)
 

@@ -19,7 +19,7 @@ from services.ingest.domain.catalogue_forms import READERS
 from services.ingest.domain.circumstances import circumstances
 from services.ingest.domain.draft import NOTHING
 from services.ingest.domain.forms import Form, FormReader
-from services.ingest.domain.identities import Identities
+from services.ingest.domain.identities import LONGEST, NOBODY
 from services.ingest.domain.limits import DEEPEST, MOST_MEMBERS
 from services.ingest.domain.problems import Problem
 from services.ingest.domain.shapes.items import LARGEST_EVENT
@@ -29,7 +29,6 @@ from services.ingest.domain.times import AHEAD, EPOCH
 from shared.contracts import catalogue, vocabulary
 from shared.contracts.catalogue import Family, family_of, is_known
 from shared.contracts.customers import LONGEST_TRAIT_NAME
-from shared.contracts.identities import IdentityKind, IdentityRef
 from shared.contracts.money import Money
 from shared.contracts.vocabulary import LONGEST_ID
 
@@ -42,7 +41,6 @@ _FEW_MEMBERS = 4 * MOST_MEMBERS
 _NUL = b"\\u0000"
 _FAILURES = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, InvalidOperation, ValueError)
 
-_USER_ID, _ANONYMOUS_ID = IdentityKind.USER_ID.value, IdentityKind.ANONYMOUS_ID.value
 _NAMES = {"page": catalogue.PAGE, "screen": catalogue.SCREEN, "identify": catalogue.IDENTIFY}
 _IDENTIFIERS = ("email", "phone", "crm_id", "crmId")
 
@@ -59,9 +57,7 @@ def _short(text: str) -> float:
 _objects: msgspec.json.Decoder[dict[str, Any]] = msgspec.json.Decoder(dict[str, Any], float_hook=_short)
 
 
-def surely_good(
-    value: bytes, kind: str | None, source: Source, identities: Identities, received: datetime
-) -> tuple[int, bytes]:
+def surely_good(value: bytes, kind: str | None, source: Source, received: datetime) -> tuple[int, bytes]:
     """Count the events of a record that reading would surely accept, and return the others as a record to be read.
 
     `kind` is the type of a single call as its route tells it. The rest is empty when nothing is in doubt.
@@ -74,14 +70,14 @@ def surely_good(
         call = CALLS.decode(value)
         if call.batch is ALONE:
             call.type = kind or call.type
-            return (1, b"") if _is_good(call, value, None, source, identities, received) else (0, value)
+            return (1, b"") if _is_good(call, value, None, source, received) else (0, value)
         batch = BATCHES.decode(value)
     except _FAILURES:
         return 0, value
     sent = batch.sent_at
     if batch.context is not NOTHING or (sent is not None and sent.tzinfo is None):
         return 0, value
-    doubtful = [text for text in batch.batch if not _is_good_text(bytes(text), sent, source, identities, received)]
+    doubtful = [text for text in batch.batch if not _is_good_text(bytes(text), sent, source, received)]
     good = len(batch.batch) - len(doubtful)
     return good, _rest(batch, doubtful) if doubtful else b""
 
@@ -93,18 +89,14 @@ def _rest(batch: Batch, doubtful: list[msgspec.Raw]) -> bytes:
     return msgspec.json.encode(around)
 
 
-def _is_good_text(
-    text: bytes, sent: datetime | None, source: Source, identities: Identities, received: datetime
-) -> bool:
+def _is_good_text(text: bytes, sent: datetime | None, source: Source, received: datetime) -> bool:
     try:
-        return _is_good(CALLS.decode(text), text, sent, source, identities, received)
+        return _is_good(CALLS.decode(text), text, sent, source, received)
     except _FAILURES:
         return False
 
 
-def _is_good(
-    call: Call, text: bytes, sent: datetime | None, source: Source, identities: Identities, received: datetime
-) -> bool:
+def _is_good(call: Call, text: bytes, sent: datetime | None, source: Source, received: datetime) -> bool:
     name = call.event if call.type == "track" else _NAMES.get(call.type or "")
     message_id = call.message_id
     if not name or not message_id:
@@ -119,7 +111,7 @@ def _is_good(
         and message_id.isprintable()
         and (source.strictness is not Strictness.STRICT or is_known(name))
         and _is_in_time(call, call.sent_at or sent, received)
-        and _is_somebodys(call, identities)
+        and _is_somebodys(call)
         and _has_good_body(call, name)
         and not isinstance(circumstances(call.context, "", source.zone), Problem)
     )
@@ -127,24 +119,33 @@ def _is_good(
 
 def _is_in_time(call: Call, sent: datetime | None, received: datetime) -> bool:
     said, original = call.timestamp, call.original_timestamp
-    if any(at is not None and at.tzinfo is None for at in (said, original, sent)):
+    if (
+        (said is not None and said.tzinfo is None)
+        or (original is not None and original.tzinfo is None)
+        or (sent is not None and sent.tzinfo is None)
+    ):
         return False
+    at = said or original or received
     if original is not None and sent is not None:
         try:
             at = received - (sent - original)
         except OverflowError:
             return False
-    else:
-        at = said or original or received
     return EPOCH <= at <= received + AHEAD
 
 
-def _is_somebodys(call: Call, identities: Identities) -> bool:
-    user = identities.read(_USER_ID, call.user_id)
-    anonymous = identities.read(_ANONYMOUS_ID, call.anonymous_id)
-    if isinstance(user, Problem) or isinstance(anonymous, Problem):
+def _is_somebodys(call: Call) -> bool:
+    user, anonymous = call.user_id, call.anonymous_id
+    if user is None:
+        return _names_somebody(anonymous)
+    return _names_somebody(user) and (anonymous is None or _names_somebody(anonymous))
+
+
+def _names_somebody(value: str | int | None) -> bool:
+    if type(value) is not str or len(value) > LONGEST:
         return False
-    return isinstance(user, IdentityRef) or isinstance(anonymous, IdentityRef)
+    text = value.strip()
+    return text.isprintable() and text.lower() not in NOBODY and text.strip("0-") != ""
 
 
 def _has_good_body(call: Call, name: str) -> bool:
@@ -212,8 +213,22 @@ def _fit_of(kind: Any) -> Fits | None:
     (plain,) = (one for one in get_args(kind) if one is not NoneType) if NoneType in get_args(kind) else (kind,)
     if get_origin(plain) is not tuple:
         return _FITS.get(plain)
-    within = _fits(FormReader(Form(get_args(plain)[0])))
-    return lambda value: type(value) is list and all(type(one) is dict and _all_fit(within, one) for one in value)
+    return _Lines(_fits(FormReader(Form(get_args(plain)[0]))))
+
+
+class _Lines:
+    """A list of objects whose members fit."""
+
+    def __init__(self, fits: Mapping[str, Fits | None]) -> None:
+        self._fits = fits
+
+    def __call__(self, value: Any) -> bool:
+        if type(value) is not list:
+            return False
+        for line in value:  # noqa: SIM110 - a generator costs more than what it would do here
+            if type(line) is not dict or not _all_fit(self._fits, line):
+                return False
+        return True
 
 
 def _all_fit(fits: Mapping[str, Fits | None], body: Mapping[str, Any]) -> bool:

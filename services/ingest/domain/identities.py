@@ -14,7 +14,9 @@ from shared.contracts.identities import IdentityKind, IdentityRef, identity_id
 LONGEST = 255
 """Characters of an identifier at most."""
 
-_BLOCKED = frozenset({"-1", "null", "none", "n/a", "unknown", "undefined", "anonymous", "guest"})
+NOBODY = frozenset({"-1", "null", "none", "n/a", "unknown", "undefined", "anonymous", "guest"})
+"""What stands for nobody, in lower case."""
+
 _ZEROS = re.compile(r"[0\-]*")
 _EMAIL = IdentityKind.EMAIL.value
 _PHONE = IdentityKind.PHONE.value
@@ -72,7 +74,7 @@ class Identities:
             )
         if not text.isprintable():
             return Problem(Stage.IDENTITY, Reason.BAD_CHARACTER, "", "printable text", "other characters")
-        if text.lower() in _BLOCKED or _ZEROS.fullmatch(text):
+        if text.lower() in NOBODY or _ZEROS.fullmatch(text):
             return BLOCKED
         normal = _NORMAL.get(kind)
         found = text if normal is None else normal(text, region)

@@ -67,6 +67,11 @@ class Form:
     changing: tuple[str, ...]
     named: msgspec.json.Decoder[_Batch] | msgspec.json.Decoder[_Document]
 
+    @property
+    def member(self) -> bytes:
+        """Return the name of what holds the events as it stands in JSON."""
+        return b'"%s"' % self.items.encode()
+
 
 SEGMENT = Form(
     "batch",
@@ -95,7 +100,8 @@ def pieces(body: bytes, form: Form, source: str, new_id: Callable[[], str]) -> S
     except _FAILURES:
         return _carefully(body, form, source, new_id)
     events = len(batch.items)
-    if len(body) <= LARGEST_RECORD and 0 < events <= MOST_IN_RECORD and all(item.id for item in batch.items):
+    is_small = len(body) <= LARGEST_RECORD and 0 < events <= MOST_IN_RECORD
+    if is_small and all(item.id for item in batch.items) and body.count(form.member) == 1:
         return (Piece(body, events, alone=False),)
     return _carefully(body, form, source, new_id)
 
@@ -131,9 +137,20 @@ def _opened(body: bytes, form: Form) -> tuple[Members | None, list[bytes] | None
         return _salvaged(body, form)
     held = top.pop(form.items, None)
     try:
-        return top, None if held is None else [bytes(text) for text in _array.decode(held)]
+        texts = None if held is None else [bytes(text) for text in _array.decode(held)]
     except msgspec.MsgspecError:
         return top, None
+    return top, _with_hidden(texts, body, form) if texts is not None and body.count(form.member) > 1 else texts
+
+
+def _with_hidden(texts: list[bytes], body: bytes, form: Form) -> list[bytes]:
+    """Add the events of a member that comes twice: JSON's readers see the last one only."""
+    first, rest = members(body, form.items.encode())
+    if not first:
+        return texts
+    # Without the events of the first there is nothing left, or what stands in a second.
+    seen = _array.decode(_members.decode(rest)[form.items])
+    return [*first, *texts] if seen else texts
 
 
 def _salvaged(body: bytes, form: Form) -> tuple[Members | None, list[bytes] | None]:

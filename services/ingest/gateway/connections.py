@@ -1,11 +1,12 @@
 """Connections that cannot hold us up: each has its time to speak and to listen, and heads and numbers have bounds."""
 
+import asyncio
 import math
 import socket
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -16,6 +17,7 @@ from services.ingest.gateway.observing import Refusal
 LARGEST_HEAD = 96 * 1024
 """Bytes of a request's line and headers: an event of 32 KB as base64 in an address fits."""
 
+_END_OF_HEAD = b"\r\n\r\n"
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 _BAD_REQUEST = answers.refused(400, "bad_request", "this is no HTTP/1.1")
@@ -34,6 +36,32 @@ class Patience:
     refused: Callable[[Refusal], None]
 
 
+class _Joined:
+    """A transport that sends the head of an answer with its body: each write is a call into the kernel."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Send, unless it is a head whose body follows at once."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.endswith(_END_OF_HEAD) and b"\r\ncontent-length: " in data:
+            self._head = data
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Send what is held, and close."""
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+
 class Connection(HttpToolsProtocol):
     """One connection of uvicorn's, with a deadline for whatever it waits for; `sweep` looks at them."""
 
@@ -48,7 +76,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         """Take the connection; beyond the number that is allowed, only to say so."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", _Joined(transport)))
         self._speaks_by = self.loop.time() + self._patience.idle_seconds
         if len(self.connections) > self._patience.connections:
             self.app = self._say_too_many

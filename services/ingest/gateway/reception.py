@@ -169,7 +169,7 @@ class Reception:
         """Count the events that will be accepted: at a glance, and by reading those that leave a doubt."""
         good, doubtful = 0, piece.value
         if route.family is not Family.SNOWPLOW:
-            good, doubtful = surely_good(piece.value, route.type, sender, self._reader.identities, received)
+            good, doubtful = surely_good(piece.value, route.type, sender, received)
             if not doubtful:
                 return good
         record = PlainRecord(

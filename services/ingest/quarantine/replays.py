@@ -6,12 +6,15 @@ from enum import StrEnum
 from typing import LiteralString
 
 from psycopg import Connection
+from psycopg.errors import LockNotAvailable
 from psycopg.rows import class_row
 
 from services.ingest.quarantine.selecting import Extent, Named, OfCause, Scope
 
 _LOCK_KEY = 0x7261_7070_6F72_7401
-_ONE_AT_A_TIME: LiteralString = "SELECT pg_try_advisory_lock(%s)"
+# The server may need a moment to notice that whoever had the turn was killed.
+_PATIENCE: LiteralString = "SET LOCAL lock_timeout = '2s'"
+_ONE_AT_A_TIME: LiteralString = "SELECT pg_advisory_lock(%s)"
 _LET_GO: LiteralString = "SELECT pg_advisory_unlock(%s)"
 _ABANDONED: LiteralString = "UPDATE replays SET state = 'stopped', ended_at = clock_timestamp() WHERE state = 'running'"
 _ADD: LiteralString = "INSERT INTO replays (requested_by, cause, entries, total) VALUES (%s, %s, %s, %s) RETURNING id"
@@ -62,12 +65,14 @@ def take_turn(connection: Connection) -> bool:
     The connection must not be in a transaction. What a killed replay left as running is marked stopped, for the right
     ends with its connection.
     """
-    with connection.transaction():
-        row = connection.execute(_ONE_AT_A_TIME, (_LOCK_KEY,)).fetchone()
-        if row is None or not row[0]:
-            return False
-        connection.execute(_ABANDONED)
-        return True
+    try:
+        with connection.transaction():
+            connection.execute(_PATIENCE)
+            connection.execute(_ONE_AT_A_TIME, (_LOCK_KEY,))
+            connection.execute(_ABANDONED)
+    except LockNotAvailable:
+        return False
+    return True
 
 
 def give_turn_back(connection: Connection) -> None:

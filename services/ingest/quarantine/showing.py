@@ -15,10 +15,8 @@ from services.ingest.quarantine.fixing import Example, Mode, Order, Report, told
 from services.ingest.quarantine.looking import readable
 from shared.runtime.console import table
 
-_SUMMARY = (
-    *("group", "events", "open", "fixed", "replaying", "source", "event", "reason", "path", "expected", "found"),
-    *("first_seen", "last_seen", "example"),
-)
+_SUMMARY = ("group", "events", "state", "source", "event", "reason", "path", "expected", "found", "seen", "example")
+_STATES = ("open", "fixed", "replaying")
 _LIST = ("id", "quarantined_at", "source", "event", "stage", "reason", "path", "expected", "found", "group", "state")
 _HEADERS = ("headers", "mended_headers")
 
@@ -34,7 +32,8 @@ def bar(what: str, *, as_json: bool) -> Iterator[Callable[[int, int], None]]:
 
 def summary(causes: Sequence[Mapping[str, Any]]) -> None:
     """Show causes as a table."""
-    table("Quarantine", _SUMMARY, [[_cell(cause[name]) for name in _SUMMARY] for cause in causes])
+    told = [{**cause, "state": _stands(cause), "seen": _seen(cause)} for cause in causes]
+    table("Quarantine", _SUMMARY, [[_cell(cause[name]) for name in _SUMMARY] for cause in told])
 
 
 def entries(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -117,6 +116,15 @@ def fixed(order: Order, report: Report) -> None:
 def printable(text: str) -> str:
     """Escape what a terminal would obey, such as a sequence that clears the screen."""
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
+def _stands(cause: Mapping[str, Any]) -> str:
+    return "\n".join(f"{cause[state]} {state}" for state in _STATES if cause[state])
+
+
+def _seen(cause: Mapping[str, Any]) -> str:
+    first, last = (cause[at].astimezone(UTC).strftime("%Y-%m-%d %H:%M") for at in ("first_seen", "last_seen"))
+    return first if first == last else f"{first}\n{last}"
 
 
 def _pairs(headers: Headers) -> list[list[str | None]]:

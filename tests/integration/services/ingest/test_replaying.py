@@ -203,7 +203,7 @@ async def test_a_ticket_that_nobody_gave_out_neither_settles_nor_opens_anything(
 async def test_a_batch_that_was_mended_whole_is_settled_and_each_bad_event_of_it_is_an_entry(
     connection: AsyncConnection, operating: Connection
 ) -> None:
-    await feed(connection, [raw({"batch": [track(), {"type": "burn"}], "sentAt": "noon"})])
+    await feed(connection, [raw({"batch": [{"type": "burn"}, track()], "sentAt": "noon"})])
     mend(operating, cause(operating), {"op": "remove", "path": "/sentAt"})
     letters = Letterbox()
     await replay(operating, letters)

@@ -118,6 +118,12 @@ def test_numbers_beyond_all_bounds_are_refused_in_any_payload() -> None:
             assert problem(huge % (event, exponent)).reason.value == "out_of_range"
 
 
+@pytest.mark.parametrize("number", ["5e-324", "2.2e-311", "1.7976931348623157e308"])
+def test_every_number_that_a_double_holds_is_taken(number: str) -> None:
+    value = '{"type": "track", "event": "Any", "userId": "u", "properties": {"x": %s}, "context": {"y": %s}}'
+    assert payload(accepted((value % (number, number)).encode()))["x"] == float(number)
+
+
 @pytest.mark.parametrize(
     ("properties", "total"),
     [

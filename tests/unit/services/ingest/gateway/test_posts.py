@@ -137,3 +137,12 @@ def test_an_event_that_is_no_json_costs_no_other() -> None:
 def test_what_is_no_json_at_all_is_a_problem() -> None:
     for body in (b"", b"abc", b'{"batch":[{}', b"\x89PNG", b'{"a":1}{"b":2}'):
         assert isinstance(pieces(body, SEGMENT, "shop", str), Problem), body
+
+
+def test_a_batch_that_is_there_twice_hides_no_event() -> None:
+    other = {**GOOD, "messageId": "m-2"}
+    assert events(b'{"batch":[%s],"batch":[%s]}' % (text(GOOD), text(other))) == [GOOD, other]
+    # A member of the same name within an event is none of the batch's.
+    within = {**GOOD, "properties": {"batch": [1]}}
+    assert events(batch(within, other)) == [within, other]
+    assert events(batch(within)) == [within]
