@@ -21,12 +21,27 @@ def unique(values: Iterable[bytes]) -> list[Json]:
     return list(kept.values())
 
 
-def fold(values: Iterable[bytes]) -> Mapping[str, Json]:
-    """Return the record of each customer, as plain values, from interactions in any order, repeats included."""
+def fold(values: Iterable[bytes], customers: Mapping[str, str] | None = None) -> Mapping[str, Json]:
+    """Return the record of each customer, as plain values, from interactions in any order, repeats included.
+
+    `customers` tells whose each identity is; without it, each is its own, and so is whatever its events name besides.
+    """
+    everything = unique(values)
     events: dict[str, list[Json]] = defaultdict(list)
-    for event in unique(values):
-        events[_owner(event)].append(event)
-    return {customer: _record(customer, mine) for customer, mine in events.items()}
+    for event in everything:
+        owner = _owner(event)
+        events[owner if customers is None else customers[owner]].append(event)
+    if customers is None:
+        return {customer: _record(customer, mine, _named(mine)) for customer, mine in events.items()}
+    named = _named(everything)
+    return {
+        customer: _record(customer, mine, {one: ref for one, ref in named.items() if customers[one] == customer})
+        for customer, mine in events.items()
+    }
+
+
+def _named(events: list[Json]) -> dict[str, Json]:
+    return {identity["id"]: identity for event in events for identity in event["identities"]}
 
 
 def text_of(at: datetime) -> str:
@@ -47,9 +62,8 @@ def _at(event: Json) -> datetime:
     return min(occurred, received + timedelta(minutes=5)).astimezone(UTC)
 
 
-def _record(customer: str, events: list[Json]) -> Json:
+def _record(customer: str, events: list[Json], identities: Mapping[str, Json]) -> Json:
     times = [_at(event) for event in events]
-    identities = {identity["id"]: identity for event in events for identity in event["identities"]}
     ranked = sorted(identities.values(), key=_rank)
     orders = _orders([event for event in events if event["name"] == "Order Completed"])
     known = any(identity["kind"] in ("user_id", "email") for identity in ranked)

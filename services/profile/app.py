@@ -4,6 +4,7 @@ from typing import NoReturn
 
 from services.profile.adapters.postgres_customers import PostgresCustomers
 from services.profile.adapters.postgres_outlet import PostgresOutlet
+from services.profile.adapters.rule_files import identity_rules
 from services.profile.handlers import ProfileHandler
 from services.profile.settings import ProfileSettings
 from services.profile.state_cache import StateCache
@@ -17,10 +18,11 @@ SESSION = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin"
 
 def service(settings: ProfileSettings) -> Service:
     """Wire profile."""
+    rules = identity_rules(settings.identity_rules)
 
     def handler(runtime: Runtime) -> ProfileHandler:
         store = PostgresCustomers(runtime.failpoints)
-        return ProfileHandler(store, StateCache(settings.cached_customers), settings.lanes)
+        return ProfileHandler(store, StateCache(settings.cached_customers), settings.lanes, rules)
 
     return Service(
         name="profile",

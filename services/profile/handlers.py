@@ -1,4 +1,4 @@
-"""Each batch: drop what was seen before, fold the rest into its customers, publish both."""
+"""Each batch: drop what was seen before, see who is who, fold the rest into its customers, publish both."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -7,16 +7,20 @@ import msgspec
 from psycopg import AsyncConnection
 
 from services.profile.domain import fold
+from services.profile.domain.clusters import Stored
 from services.profile.domain.event import Event
+from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.months import split_by_month
 from services.profile.domain.record import portray
+from services.profile.domain.settling import Settlement
 from services.profile.domain.state import State, own
-from services.profile.messages import Subject, activity_message, customer_message, subject_of
-from services.profile.ports import Change, CustomerStore, Entry, Stored
+from services.profile.folding import Folding, Remembered, activity_of, alone
+from services.profile.messages import Subject, Told, activity_message, customer_message, subject_of
+from services.profile.ports import Change, CustomerStore, Entry, GraphChange
 from services.profile.reading import read
 from services.profile.state_cache import StateCache
+from services.profile.surveying import Surveyor
 from shared.contracts.identities import IdentityRef
-from shared.contracts.interactions import Activity
 from shared.contracts.partitioning import lane_of
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS
 from shared.runtime.handler import APPLIED, DUPLICATE, Conflict, Decision, Outcome, Publication
@@ -26,24 +30,28 @@ CONFLICT = Conflict("another event with the same source and message id was appli
 
 
 class Keys(msgspec.Struct, frozen=True):
-    """What a batch touches: customers (id and its bytes) and timeline keys by month."""
+    """What a batch touches: identities (id and its bytes), timeline keys by month, and the events themselves."""
 
-    customers: Mapping[str, bytes]
+    identities: Mapping[str, bytes]
     timeline: Mapping[date, Sequence[bytes]]
+    events: Sequence[Event]
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """What the tables have of it."""
+    """What the tables have of it; `settlement` tells who is who of those who were ever named together."""
 
-    customers: Mapping[str, Stored]
+    identities: Mapping[str, Stored]
     hashes: Mapping[bytes, bytes]
+    settlement: Settlement | None = None
 
 
 class Rows(msgspec.Struct, frozen=True):
-    """What the batch writes."""
+    """What the batch writes, and what is to be remembered of it."""
 
     changes: Sequence[Change]
     entries: Sequence[Entry]
+    graph: GraphChange | None = None
+    remembered: Remembered | None = None
 
 
 class _Draft(msgspec.Struct, gc=False):
@@ -67,34 +75,41 @@ class ProfileHandler:
     sees no difference but fewer messages.
     """
 
-    def __init__(self, store: CustomerStore, cache: StateCache, lanes: int) -> None:
+    def __init__(self, store: CustomerStore, cache: StateCache, lanes: int, rules: IdentityRules) -> None:
         self._store = store
         self._cache = cache
         self._lanes = lanes
+        self._surveyor = Surveyor(store, cache, rules)
 
     def decode(self, record: Record) -> Sequence[Event | Poison]:
         """Read the one interaction of a record."""
         return (read(record),)
 
     def keys(self, events: Sequence[Received[Event]], due: Sequence[DueInstant]) -> Keys:
-        """Name the customers and the timeline keys of these events."""
+        """Name the identities and the timeline keys of these events."""
         del due  # nothing here happens by the clock
-        customers = {received.event.owner.id: received.event.owner_key for received in events}
-        return Keys(customers, split_by_month([received.event.key for received in events]))
+        said = [received.event for received in events]
+        identities = {event.owner.id: event.owner_key for event in said}
+        for event in said:
+            for other in event.others:
+                identities[other.id] = bytes.fromhex(other.id)
+        return Keys(identities, split_by_month([event.key for event in said]), said)
 
     async def load(self, connection: AsyncConnection, keys: Keys) -> Loaded:
-        """Read which events are known, and the customers that are not in the cache."""
+        """Read which events are known, the identities that are not in the cache, and who is who of those linked."""
         hashes = await self._store.hashes(connection, keys.timeline)
-        cached, missing = self._cache.split(keys.customers)
+        cached, missing = self._cache.split(keys.identities)
         if missing:
-            cached.update(await self._store.customers(connection, missing))
-        return Loaded(cached, hashes)
+            cached.update(await self._store.identities(connection, missing))
+        settlement = await self._surveyor.survey(connection, keys.events, cached, hashes)
+        return Loaded(cached, hashes, settlement)
 
     def decide(
         self, events: Sequence[Received[Event]], due: Sequence[DueInstant], state: Loaded, now: datetime
     ) -> Decision[Rows]:
         """Tell duplicates and conflicts from new events, and fold those."""
-        del due, now
+        del due
+        folding = None if state.settlement is None else Folding(state.settlement, self._lanes, now)
         hashes = dict(state.hashes)
         drafts: dict[str, _Draft] = {}
         outcomes: list[Outcome] = []
@@ -109,19 +124,32 @@ class ProfileHandler:
                 continue
             hashes[event.key] = event.payload_hash
             customer_id = event.owner.id
+            if folding is not None and folding.knows(customer_id):
+                entry, publication = folding.take(event)
+                outcomes.append(APPLIED)
+                entries.append(entry)
+                publications.append(publication)
+                continue
             draft = drafts.get(customer_id)
             if draft is None:
-                draft = drafts[customer_id] = self._draft(received, state.customers.get(customer_id))
-            fold.apply(draft.state, event)
+                draft = drafts[customer_id] = self._draft(received, state.identities.get(customer_id))
+            fold.note(draft.state, event)
             draft.version = version = draft.version + 1
             draft.accepted_at = event.received_at
             outcomes.append(APPLIED)
-            entries.append(Entry(event, version))
-            message = activity_message(_activity(event, version), event.interaction.dedupe_key, draft.subject)
+            entries.append(Entry(event, draft.key, version))
+            message = activity_message(
+                activity_of(event, customer_id, version, 1), event.interaction.dedupe_key, draft.subject
+            )
             publications.append(Publication(topic, draft.lane, event.key, message))
         changes = [_change(draft) for draft in drafts.values()]
         publications += [_publication(draft, change) for draft, change in zip(drafts.values(), changes, strict=True)]
-        return Decision(Rows(changes, entries), outcomes, publications)
+        if folding is None:
+            return Decision(Rows(changes, entries), outcomes, publications)
+        folded = folding.done()
+        publications += folded.publications
+        rows = Rows(changes, entries, folded.graph, folded.remembered)
+        return Decision(rows, outcomes, publications)
 
     def _draft(self, received: Received[Event], stored: Stored | None) -> _Draft:
         event = received.event
@@ -129,7 +157,7 @@ class ProfileHandler:
         # Ingest's key is the owner's id, so the lane that the event came in on is the customer's own.
         lane = received.lane if received.record.key == subject.key else lane_of(event.owner.id, self._lanes)
         version = 0 if stored is None else stored.version
-        state = fold.begin(event.occurred_at) if stored is None else own(stored.state)
+        state = alone(event) if stored is None or stored.state is None else own(stored.state)
         return _Draft(event.owner, event.owner_key, subject, lane, stored, version, state, event.received_at)
 
     async def save(self, connection: AsyncConnection, rows: Rows) -> None:
@@ -138,32 +166,23 @@ class ProfileHandler:
         Raises:
             StaleStateError: somebody else wrote one of them since `load`.
         """
-        if rows.entries:
-            await self._store.write(connection, rows.changes, rows.entries)
+        if not rows.entries:
+            return
+        await self._store.write(connection, rows.changes, rows.graph, rows.entries)
+        remembered = rows.remembered
+        if remembered is None:
             self._cache.put([(change.owner.id, change.after) for change in rows.changes])
+            return
+        self._cache.drop(remembered.identities, remembered.roots)
+        self._cache.put([(change.owner.id, change.after) for change in rows.changes if change.after.root is None])
+        self._cache.put(remembered.alone)
+        for root, cluster, identities in remembered.clusters:
+            self._cache.put_cluster(root, cluster, identities)
 
     def forget(self) -> None:
         """Drop every remembered state."""
         self._cache.clear()
         self._store.forget()
-
-
-def _activity(event: Event, version: int) -> Activity:
-    said = event.interaction
-    customer_id = event.owner.id
-    return Activity(
-        message_id=said.message_id,
-        source=said.source,
-        name=said.name,
-        family=said.family,
-        occurred_at=event.occurred_at,
-        received_at=event.received_at,
-        customer_id=customer_id,
-        identity_id=customer_id,
-        customer_version=version,
-        payload=said.payload,
-        context=said.context,
-    )
 
 
 def _change(draft: _Draft) -> Change:
@@ -174,5 +193,5 @@ def _change(draft: _Draft) -> Change:
 
 
 def _publication(draft: _Draft, change: Change) -> Publication:
-    message = customer_message(change.after, draft.subject, draft.accepted_at)
-    return Publication(CUSTOMERS.name, draft.lane, draft.key, message)
+    told = Told(draft.version, draft.state, change.after.portrait)
+    return Publication(CUSTOMERS.name, draft.lane, draft.key, customer_message(told, draft.subject, draft.accepted_at))

@@ -1,12 +1,14 @@
-"""The two messages that profile publishes: an activity each event, a record each customer that changed."""
+"""What profile publishes: an activity each event; a record each customer that changed, or where it went."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
 
-from services.profile.domain.record import portray, render
-from services.profile.ports import Stored
-from shared.contracts.envelope import SPEC_VERSION
+from services.profile.domain.record import NOWHERE_ELSE, Portrait, portray, render
+from services.profile.domain.state import State
+from shared.contracts.customers import CustomerRedirect
+from shared.contracts.envelope import SPEC_VERSION, Headers
 from shared.contracts.interactions import Activity
 from shared.runtime.handler import Message
 from shared.runtime.observe import ACCEPTED_AT
@@ -16,9 +18,20 @@ _SPEC = ("ce_specversion", SPEC_VERSION)
 _SOURCE = ("ce_source", b"rapport/profile")
 _ACTIVITY = ("ce_type", b"activity.recorded.v1")
 _CUSTOMER = ("ce_type", b"customer.updated.v1")
+_REDIRECT = ("ce_type", b"customer.redirected.v1")
+_REMOVAL = ("ce_type", b"customer.removed.v1")
 
 # Of a time it gives RFC 3339 in quotes, which is cut out seven times as fast as isoformat writes it.
 _encode = msgspec.json.Encoder().encode
+
+
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """What is told of a customer."""
+
+    version: int
+    state: State
+    portrait: Portrait | None = None
+    memberships: Mapping[str, int] = NOWHERE_ELSE
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):
@@ -52,7 +65,7 @@ def activity_message(activity: Activity, dedupe_key: str, subject: Subject) -> M
     )
 
 
-def customer_message(customer: Stored, subject: Subject, accepted_at: datetime | None) -> Message:
+def customer_message(customer: Told, subject: Subject, accepted_at: datetime | None) -> Message:
     """Render a customer's record; its id is customer and version, its time the last activity's.
 
     `accepted_at` is when the last event of the batch was received, and unknown when the record is sent again later.
@@ -70,4 +83,29 @@ def customer_message(customer: Stored, subject: Subject, accepted_at: datetime |
     ]
     if accepted_at is not None:
         headers.append((ACCEPTED_AT, _encode(accepted_at)[1:-1]))
-    return Message(subject.key, render(subject.customer_id, state, portrait), headers)
+    return Message(subject.key, render(subject.customer_id, state, portrait, customer.memberships), headers)
+
+
+def redirect_message(redirect: CustomerRedirect, version: int, at: datetime) -> Message:
+    """Render what stands under an id that is no customer's own any more: whose it is now."""
+    subject = subject_of(redirect.customer_id)
+    return Message(subject.key, _encode(redirect), _headers_of(subject, version, _REDIRECT, at))
+
+
+def removal_message(customer_id: str, version: int, at: datetime) -> Message:
+    """Render what stands under an id by which nothing was done that is not somebody else's: a tombstone."""
+    subject = subject_of(customer_id)
+    return Message(subject.key, None, _headers_of(subject, version, _REMOVAL, at))
+
+
+def _headers_of(subject: Subject, version: int, kind: tuple[str, bytes], at: datetime) -> Headers:
+    number = str(version).encode()
+    return [
+        _SPEC,
+        ("ce_id", subject.key + b":" + number),
+        _SOURCE,
+        kind,
+        ("ce_time", _encode(at)[1:-1]),
+        subject.header,
+        ("ce_version", number),
+    ]

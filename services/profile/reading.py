@@ -61,5 +61,8 @@ def _has_nul(event: Event) -> bool:
     said = event.interaction
     return any(
         "\0" in text
-        for text in (said.message_id, said.source, said.name, said.family, event.owner.kind, event.owner.value)
+        for text in (
+            *(said.message_id, said.source, said.name, said.family),
+            *(text for one in said.identities for text in (one.kind, one.value)),
+        )
     )

@@ -31,10 +31,11 @@ class Interaction(msgspec.Struct, frozen=True, kw_only=True):
     payload_hash: str
 
 
-class Activity(msgspec.Struct, frozen=True, kw_only=True):
+class Activity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What profile publishes to `crm.activities.v1`: each interaction once, with its customer.
 
-    `customer_version` is the version of the customer's record that first contains this event.
+    `customer_version` is the version of the customer's record that first contains this event. `membership_version`
+    counts the customers that the identity had until then: who reads two about one identity believes the greater.
     """
 
     message_id: str
@@ -48,6 +49,7 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     customer_version: int
     payload: msgspec.Raw
     context: msgspec.Raw
+    membership_version: int = 1
 
 
 class OrderLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

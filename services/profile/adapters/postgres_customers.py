@@ -6,16 +6,18 @@ from datetime import date
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 
+from services.profile.adapters import postgres_graph
 from services.profile.adapters.partitions import partition, statement
 from services.profile.adapters.timeline_rows import COLUMNS, SIGNATURE, TRAILER, TimelineRows
-from services.profile.domain.state import dump, load
-from services.profile.ports import Change, Entry, Stored
+from services.profile.domain.clusters import Cluster, Stored, Territory
+from services.profile.domain.links import Link
+from services.profile.domain.state import State, dump
+from services.profile.ports import Change, Entry, GraphChange, Pair, Whole
 from shared.runtime.arrays import byteas, int8s, texts, uuids
 from shared.runtime.errors import PoisonError, StaleStateError
 from shared.runtime.failpoints import Failpoints
 
 # Ids come as bytes: psycopg would make a UUID object of each, at ten times the cost.
-_CUSTOMERS = "SELECT uuid_send(id), version, doc FROM identities WHERE id = ANY(%s)"
 _KNOWN = "SELECT uuid_send(key), uuid_send(payload_hash) FROM {} WHERE key = ANY(%s)"
 _MAKE_MONTHS = "SELECT make_timeline_months(%s)"
 _MISSING = "SELECT name FROM unnest(%s::text[]) AS n (name) WHERE to_regclass(name) IS NULL"
@@ -49,11 +51,27 @@ class PostgresCustomers:
         self._rows = TimelineRows()
         self._made: set[date] = set()
 
-    async def customers(self, connection: AsyncConnection, keys: Collection[bytes]) -> Mapping[str, Stored]:
-        """Read customers by the bytes of their ids."""
-        cursor = connection.cursor(binary=True)
-        await cursor.execute(_CUSTOMERS, (uuids(sorted(keys)),))
-        return {key.hex(): Stored(version, load(doc)) for key, version, doc in await cursor.fetchall()}
+    async def identities(self, connection: AsyncConnection, keys: Collection[bytes]) -> Mapping[str, Stored]:
+        """Read identities by the bytes of their ids."""
+        return await postgres_graph.read_identities(connection, keys)
+
+    async def clusters(
+        self, connection: AsyncConnection, roots: Collection[str]
+    ) -> tuple[Mapping[str, Cluster], Mapping[str, Territory]]:
+        """Read customers of several identities by their roots, and the contested regions that they are in."""
+        return await postgres_graph.read_clusters(connection, roots)
+
+    async def whole(self, connection: AsyncConnection, roots: Collection[str], regions: Collection[str]) -> Whole:
+        """Read these customers and all in these regions, with every identity."""
+        return await postgres_graph.read_whole(connection, roots, regions)
+
+    async def links(self, connection: AsyncConnection, pairs: Collection[Pair]) -> Mapping[Pair, Link]:
+        """Read what is known about pairs, each with the lesser id first."""
+        return await postgres_graph.read_links(connection, pairs)
+
+    async def links_among(self, connection: AsyncConnection, ids: Collection[str]) -> Mapping[Pair, Link]:
+        """Read all links of which both ends are among these."""
+        return await postgres_graph.read_links_among(connection, ids)
 
     async def hashes(self, connection: AsyncConnection, keys: Mapping[date, Sequence[bytes]]) -> Mapping[bytes, bytes]:
         """Tell which keys the timeline has, asking each month's partition for its own.
@@ -82,17 +100,26 @@ class PostgresCustomers:
         self._made.update(month for month in months if partition(month) not in names)
         return [month for month in months if partition(month) in names]
 
-    async def write(self, connection: AsyncConnection, changes: Sequence[Change], entries: Sequence[Entry]) -> None:
-        """Write customers, then timeline rows.
+    async def write(
+        self,
+        connection: AsyncConnection,
+        changes: Sequence[Change],
+        graph: GraphChange | None,
+        entries: Sequence[Entry],
+    ) -> None:
+        """Write identities, who is who, then timeline rows.
 
         Rows are written in the order of their ids, so that two workers never wait for each other in a circle.
 
         Raises:
             StaleStateError: a customer is not at the version that was read, or a key was added meanwhile.
         """
-        ordered = sorted(changes, key=_by_key)
-        await self._update([change for change in ordered if change.before], connection)
-        await self._insert([change for change in ordered if not change.before], connection)
+        if graph is None:
+            ordered = sorted(changes, key=_by_key)
+            await self._update([change for change in ordered if change.before], connection)
+            await self._insert([change for change in ordered if not change.before], connection)
+        else:
+            await postgres_graph.write_graph(connection, changes, graph)
         middle = len(entries) // 2
         try:
             async with connection.cursor().copy(_COPY) as copy:
@@ -111,7 +138,7 @@ class PostgresCustomers:
                 uuids([change.key for change in changes]),
                 int8s([change.before for change in changes]),
                 int8s([change.after.version for change in changes]),
-                byteas([dump(change.after.state) for change in changes]),
+                byteas([dump(_state(change)) for change in changes]),
             ),
         )
         _require_all(cursor.rowcount, len(changes))
@@ -126,7 +153,7 @@ class PostgresCustomers:
                 texts([change.owner.kind for change in changes]),
                 texts([change.owner.value for change in changes]),
                 int8s([change.after.version for change in changes]),
-                byteas([dump(change.after.state) for change in changes]),
+                byteas([dump(_state(change)) for change in changes]),
             ),
         )
         _require_all(cursor.rowcount, len(changes))
@@ -134,6 +161,12 @@ class PostgresCustomers:
     def forget(self) -> None:
         """Forget which months were made: the transaction that made them may not have committed."""
         self._made.clear()
+
+
+def _state(change: Change) -> State:
+    if change.after.state is None:
+        raise ValueError("whoever has no place in the graph did something")
+    return change.after.state
 
 
 def _by_key(change: Change) -> bytes:

@@ -1,16 +1,25 @@
 """What was committed, rendered again from the tables after a crash, and asked about by the auditor."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from psycopg import AsyncConnection
 
 from services.profile.adapters.partitions import statement
+from services.profile.domain.clusters import load_summary
 from services.profile.domain.months import split_by_month
 from services.profile.domain.state import load
-from services.profile.messages import activity_message, customer_message, subject_of
-from services.profile.ports import Stored
+from services.profile.messages import (
+    Told,
+    activity_message,
+    customer_message,
+    redirect_message,
+    removal_message,
+    subject_of,
+)
+from shared.contracts.customers import CustomerRedirect
 from shared.contracts.interactions import Activity
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS
 from shared.runtime.arrays import uuids
@@ -21,11 +30,17 @@ ID_DIGITS = 32
 
 ROW = """
     message_id, source, name, family, occurred_at, received_at, uuid_send(customer_id), uuid_send(identity_id),
-    customer_version, payload, context
+    customer_version, payload, context, membership_version
 """
 _ACTIVITIES = f"SELECT uuid_send(key), {ROW} FROM {{}} WHERE key = ANY(%s)"  # noqa: S608 - our own words only
-_CUSTOMERS = "SELECT uuid_send(id), version, doc FROM identities WHERE id = ANY(%s)"
-_VERSIONS = "SELECT uuid_send(id), version FROM identities WHERE id = ANY(%s)"
+_CUSTOMERS = """
+    SELECT uuid_send(i.id), i.version, i.doc, uuid_send(i.root), i.membership, c.version, c.summary, c.joined, now()
+    FROM identities i LEFT JOIN customers c ON c.root = i.id WHERE i.id = ANY(%s)
+"""
+_VERSIONS = """
+    SELECT uuid_send(i.id), coalesce(c.version, i.version)
+    FROM identities i LEFT JOIN customers c ON c.root = i.id WHERE i.id = ANY(%s)
+"""
 
 
 class RowMissingError(FatalError):
@@ -84,15 +99,13 @@ class PostgresOutlet:
     async def _customers(self, connection: AsyncConnection, keys: Sequence[bytes]) -> dict[bytes, Message]:
         cursor = connection.cursor(binary=True)
         await cursor.execute(_CUSTOMERS, (uuids(sorted(set(keys))),))
-        return {
-            key: customer_message(Stored(version, load(doc)), subject_of(key.hex()), None)
-            for key, version, doc in await cursor.fetchall()
-        }
+        return {row[0]: _told(*row) for row in await cursor.fetchall()}
 
 
 def activity_of(row: Sequence[Any]) -> Activity:
     """Make the activity of a timeline row as `ROW` selects it."""
-    message_id, source, name, family, occurred_at, received_at, customer, identity, version, payload, context = row
+    message_id, source, name, family, occurred_at, received_at, customer, identity, version, *said, membership = row
+    payload, context = said
     return Activity(
         message_id=message_id,
         source=source,
@@ -105,7 +118,32 @@ def activity_of(row: Sequence[Any]) -> Activity:
         customer_version=version,
         payload=msgspec.Raw(payload),
         context=msgspec.Raw(context),
+        membership_version=membership,
     )
+
+
+def _told(
+    key: bytes,
+    version: int,
+    doc: bytes | None,
+    root: bytes | None,
+    membership: int,
+    cluster_version: int | None,
+    packed: bytes | None,
+    joined: bytes | None,
+    now: datetime,
+) -> Message:
+    name = key.hex()
+    if root is not None and root != key:
+        redirect = CustomerRedirect(customer_id=name, redirect_to=root.hex(), memberships={name: membership})
+        return redirect_message(redirect, version, now)
+    memberships = {name: membership} if membership > 1 else {}
+    if cluster_version is not None and packed is not None:
+        summary = load_summary(packed)
+        version, doc, memberships = cluster_version, joined if summary.active else None, summary.memberships
+    if doc is None:
+        return removal_message(name, version, now)
+    return customer_message(Told(version, load(doc), None, memberships), subject_of(name), None)
 
 
 def _customer_key(text: bytes) -> bytes | None:

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterable
 
 from services.profile.ports import Entry
+from shared.contracts.identities import IdentityRef
 from shared.runtime.arrays import microseconds
 
 COLUMNS = (
@@ -14,22 +15,25 @@ COLUMNS = (
     "occurred_at",
     "received_at",
     "customer_version",
+    "membership_version",
     "message_id",
     "name",
     "family",
     "source",
     "payload",
     "context",
+    "others",
 )
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 
-_FIXED = struct.Struct("!hi16si16si16si16siqiqiqi")
+_FIXED = struct.Struct("!hi16si16si16si16siqiqiqiii")
 _LENGTH = struct.Struct("!i")
 # Most fields are short: looking a length up is three times as fast as packing it.
 _SHORTS = 4096
 _SHORT = [_LENGTH.pack(length) for length in range(_SHORTS)]
-_UUID, _BIGINT = 16, 8
+_UUID, _BIGINT, _INT = 16, 8, 4
+_NULL = _LENGTH.pack(-1)
 _MOST_DESCRIPTIONS = 10_000
 
 
@@ -47,7 +51,7 @@ class TimelineRows:
             event = entry.event
             said = event.interaction
             message_id = said.message_id.encode()
-            owner, payload, context = event.owner_key, event.payload, event.context
+            payload, context = event.payload, event.context
             description = said.name, said.family, said.source
             parts += (
                 fixed(
@@ -55,9 +59,9 @@ class TimelineRows:
                     _UUID,
                     event.key,
                     _UUID,
-                    owner,
+                    entry.customer_key,
                     _UUID,
-                    owner,
+                    event.owner_key,
                     _UUID,
                     event.payload_hash,
                     _BIGINT,
@@ -66,6 +70,8 @@ class TimelineRows:
                     microseconds(event.received_at),
                     _BIGINT,
                     entry.customer_version,
+                    _INT,
+                    entry.membership,
                     len(message_id),
                 ),
                 message_id,
@@ -74,6 +80,7 @@ class TimelineRows:
                 payload,
                 _SHORT[len(context)] if len(context) < _SHORTS else _LENGTH.pack(len(context)),
                 context,
+                _NULL if not event.others else _named(event.others),
             )
         return b"".join(parts)
 
@@ -84,3 +91,8 @@ class TimelineRows:
             self._descriptions.clear()  # names are the senders' own, so there may be any number of them
         self._descriptions[name, family, source] = packed
         return packed
+
+
+def _named(others: tuple[IdentityRef, ...]) -> bytes:
+    ids = b"".join(bytes.fromhex(one.id) for one in others)
+    return _LENGTH.pack(len(ids)) + ids

@@ -31,7 +31,7 @@ class RefusedInteractionError(ValueError):
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
-    """One interaction, ready to be applied: `owner` is the identity, and so the customer, that it belongs to.
+    """One interaction, ready to be applied: `owner` is the identity that it belongs to, `others` what else it names.
 
     `key` and `payload_hash` are the dedupe key and the payload's hash as 16 bytes each, `owner_key` the owner's id
     likewise; both times are in UTC and `occurred_at` is at most five minutes after `received_at`.
@@ -47,6 +47,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
     context: bytes
     effect: Effect | None
+    others: tuple[IdentityRef, ...] = ()
 
 
 def event_of(interaction: Interaction) -> Event:
@@ -77,8 +78,10 @@ def event_of(interaction: Interaction) -> Event:
     if payload[0] != _OBJECT or context[0] != _OBJECT:
         raise RefusedInteractionError("$.payload" if payload[0] != _OBJECT else "$.context", "an object")
     effect = effect_of(interaction.name, interaction.family, interaction.payload)
+    identities = interaction.identities
+    others = () if len(identities) == 1 else _others(identities, owner)
     return Event(
-        interaction, key_bytes, hash_bytes, owner, owner_key, occurred_at, received_at, payload, context, effect
+        interaction, key_bytes, hash_bytes, owner, owner_key, occurred_at, received_at, payload, context, effect, others
     )
 
 
@@ -92,6 +95,14 @@ def _owner(identities: tuple[IdentityRef, ...]) -> IdentityRef:
     if first.kind == _STRONGEST and second.kind != _STRONGEST and len(identities) == _PAIR:
         return first
     return strongest(identities)
+
+
+def _others(identities: tuple[IdentityRef, ...], owner: IdentityRef) -> tuple[IdentityRef, ...]:
+    others = {one.id: one for one in identities if one.id != owner.id}
+    for name in others:
+        if _ID.fullmatch(name) is None:
+            raise RefusedInteractionError("$.identities[...].id", _DIGITS)
+    return tuple(others.values())
 
 
 def _refused_id(interaction: Interaction) -> RefusedInteractionError:

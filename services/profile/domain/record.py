@@ -19,6 +19,10 @@ Part: TypeAlias = msgspec.Raw | msgspec.UnsetType
 """A part as JSON, or nothing: an empty part is absent from the record."""
 
 
+NOWHERE_ELSE: Mapping[str, int] = {}
+"""The memberships of identities that never had another customer."""
+
+
 def record_of(customer_id: str, state: State, stages: Stages = USUAL) -> CustomerRecord:
     """Draw the record: identities strongest first, traits that are set, money by currency, cases that are open."""
     return CustomerRecord(
@@ -91,6 +95,7 @@ class _Framed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     open_deals: Part = msgspec.UNSET
     owner: Part = msgspec.UNSET
     account: Part = msgspec.UNSET
+    memberships: Mapping[str, int] | msgspec.UnsetType = msgspec.UNSET
 
 
 def portray(state: State, before: Portrait | None) -> Portrait:
@@ -137,10 +142,16 @@ def _is_drawn_from(sources: _Sources, state: State) -> bool:
     )
 
 
-def render(customer_id: str, state: State, portrait: Portrait, stages: Stages = USUAL) -> bytes:
+def render(
+    customer_id: str,
+    state: State,
+    portrait: Portrait,
+    memberships: Mapping[str, int] = NOWHERE_ELSE,
+    stages: Stages = USUAL,
+) -> bytes:
     """Encode the record as canonical JSON: two customers' records are equal exactly when these bytes are.
 
-    The bytes are those of `canonical(record_of(customer_id, state))`.
+    The bytes are those of `canonical(record_of(customer_id, state))`, with the memberships of who moved.
     """
     return canonical(
         _Framed(
@@ -154,6 +165,7 @@ def render(customer_id: str, state: State, portrait: Portrait, stages: Stages = 
             lifecycle=stage_of(state, portrait.open_counts, stages),
             addresses=portrait.addresses,
             totals=portrait.totals,
+            memberships=memberships or msgspec.UNSET,
             **portrait.pages,
         )
     )

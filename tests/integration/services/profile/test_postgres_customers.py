@@ -12,10 +12,13 @@ import pytest
 from psycopg import AsyncConnection
 
 from services.profile.adapters.postgres_customers import PostgresCustomers
+from services.profile.domain.event import event_of
+from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.record import portray, render
 from services.profile.domain.state import load
 from services.profile.handlers import ProfileHandler
 from services.profile.state_cache import StateCache
+from shared.contracts.codec import decode
 from shared.contracts.interactions import Interaction
 from shared.runtime.errors import StaleStateError
 from shared.runtime.failpoints import Failpoints, NullFailpoints, Point
@@ -25,13 +28,16 @@ from shared.runtime.roles import ensure_role
 from tests import oracle
 from tests.integration.services.profile.conftest import OPTIONS
 from tests.property.services.profile.strategies import START, interaction, record
+from tests.unit.services.profile.customer_book import CustomerBook
+from tests.unit.services.profile.identity_book import everything
 from tests.unit.services.profile.in_memory import apply, read_all
 
 VIEWED = ("Product Viewed", "browse", {"product_id": "p"})
 
 
 def new_handler(cached: int = 100, failpoints: Failpoints | None = None) -> ProfileHandler:
-    return ProfileHandler(PostgresCustomers(failpoints or NullFailpoints()), StateCache(cached), lanes=4)
+    store = PostgresCustomers(failpoints or NullFailpoints())
+    return ProfileHandler(store, StateCache(cached), 4, IdentityRules())
 
 
 def feed(seed: int, count: int) -> list[PlainRecord]:
@@ -69,12 +75,23 @@ def _keyed(event: Interaction, at: datetime) -> Interaction:
 
 async def stored(connection: AsyncConnection) -> dict[str, Any]:
     """Render every customer in the table."""
-    cursor = await connection.execute("SELECT replace(id::text, '-', ''), doc FROM identities")
+    cursor = await connection.execute(
+        """SELECT replace(id::text, '-', ''), doc FROM identities WHERE root IS NULL AND doc IS NOT NULL
+        UNION ALL SELECT replace(root::text, '-', ''), joined FROM customers"""
+    )
     states = {customer: load(document) for customer, document in await cursor.fetchall()}
     return {
         customer: json.loads(render(customer, state, portray(state, None)), parse_float=Decimal)
         for customer, state in states.items()
     }
+
+
+def whose(events: Sequence[PlainRecord]) -> dict[str, str]:
+    """Tell whose each identity is, by the model."""
+    book = CustomerBook(IdentityRules())
+    book.take([event_of(decode(Interaction, event.value or b"")) for event in events])
+    found = everything(book.graph.nodes, book.graph.links, book.graph.rules).components
+    return {node.id: component.members[0].id for component in found for node in component.members}
 
 
 async def commit(handler: ProfileHandler, connection: AsyncConnection, batch: Sequence[PlainRecord]) -> Any:
@@ -98,7 +115,7 @@ async def test_shuffled_repeated_and_cut_at_random_the_tables_equal_the_oracle(
         applied += outcomes.count(APPLIED)
         duplicates += outcomes.count(DUPLICATE)
     assert (applied, duplicates) == (600, 200)
-    assert await stored(connection) == oracle.fold(event.value or b"" for event in events)
+    assert await stored(connection) == oracle.fold((event.value or b"" for event in events), whose(events))
     cursor = await connection.execute("SELECT message_id FROM timeline")
     assert sorted(await cursor.fetchall()) == sorted((f"m-{number}",) for number in range(600))
 
@@ -117,7 +134,7 @@ async def test_a_batch_that_was_rolled_back_can_be_applied_after_all(connection:
     handler.forget()
     outcomes, _ = await commit(handler, connection, events)
     assert set(outcomes) == {APPLIED}
-    assert await stored(connection) == oracle.fold(event.value or b"" for event in events)
+    assert await stored(connection) == oracle.fold((event.value or b"" for event in events), whose(events))
 
 
 async def test_an_update_of_a_customer_that_somebody_else_moved_on_is_refused(connection: AsyncConnection) -> None:

@@ -12,8 +12,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.profile.domain.event import event_of
+from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.record import portray, record_of, render
-from services.profile.domain.state import dump, load
+from services.profile.domain.state import State, dump, load
 from services.profile.handlers import ProfileHandler
 from shared.contracts.codec import canonical
 from shared.contracts.interactions import Interaction
@@ -21,13 +23,29 @@ from shared.runtime.handler import APPLIED, DUPLICATE, Publication
 from shared.runtime.records import PlainRecord
 from tests import oracle
 from tests.property.services.profile.strategies import interaction, interactions, record
+from tests.unit.services.profile.customer_book import CustomerBook
+from tests.unit.services.profile.identity_book import everything
 from tests.unit.services.profile.in_memory import InMemoryCustomers, apply, new_handler
+from tests.unit.services.profile.topic_reader import CustomersRead, customers_of
 
 
 def records(store: InMemoryCustomers) -> dict[str, bytes]:
     """Render every stored customer."""
-    states = {key.hex(): load(document) for key, (_, document) in store.rows.items()}
-    return {customer: render(customer, state, portray(state, None)) for customer, state in states.items()}
+    return asyncio.run(customers_of(store))
+
+
+def states(store: InMemoryCustomers) -> dict[str, State]:
+    """Return the state of every identity that did anything."""
+    found = {key.hex(): row.stored().state for key, row in store.rows.items()}
+    return {name: state for name, state in found.items() if state is not None}
+
+
+def whose(events: Sequence[Interaction]) -> dict[str, str]:
+    """Tell whose each identity is, by the model."""
+    book = CustomerBook(IdentityRules())
+    book.take([event_of(one) for one in events])
+    found = everything(book.graph.nodes, book.graph.links, book.graph.rules).components
+    return {node.id: component.members[0].id for component in found for node in component.members}
 
 
 def cut(records: Sequence[PlainRecord], cuts: Iterable[int]) -> list[Sequence[PlainRecord]]:
@@ -69,32 +87,35 @@ def test_any_order_repetition_and_batching_gives_the_same_records_and_timeline(
 def test_the_last_published_record_of_each_customer_is_the_oracles(events: list[Interaction], cuts: list[int]) -> None:
     feed = [record(event) for event in events]
     published = run(new_handler(), cut(feed, cuts))
-    last = {p.message.key.decode(): p.message.value for p in published if p.topic == "crm.customers.v1"}
-    expected = oracle.fold(one.value or b"" for one in feed)
-    assert {key: json.loads(value or b"", parse_float=Decimal) for key, value in last.items()} == expected
+    topic = CustomersRead()
+    topic.take(published)
+    expected = oracle.fold((one.value or b"" for one in feed), whose(events))
+    found = {key: json.loads(value, parse_float=Decimal) for key, value in topic.records().items()}
+    assert found == expected
 
 
 @given(interactions())
 def test_a_record_drawn_in_parts_is_the_contracts_canonical_record(events: list[Interaction]) -> None:
-    for key, (_, document) in once(events).rows.items():
-        state = load(document)
-        assert render(key.hex(), state, portray(state, None)) == canonical(record_of(key.hex(), state))
+    for name, state in states(once(events)).items():
+        assert render(name, state, portray(state, None)) == canonical(record_of(name, state))
 
 
 @given(interactions())
 def test_a_stored_state_is_read_back_as_it_was(events: list[Interaction]) -> None:
-    for _, document in once(events).rows.values():
-        assert dump(load(document)) == document
+    for state in states(once(events)).values():
+        assert load(dump(state)) == state
 
 
 @given(interactions(), st.lists(st.integers(0, 60), max_size=6))
-def test_a_version_counts_the_events_of_its_record(events: list[Interaction], cuts: list[int]) -> None:
+def test_no_two_events_of_a_customer_have_one_version(events: list[Interaction], cuts: list[int]) -> None:
     store = InMemoryCustomers()
     published = run(new_handler(store), cut([record(event) for event in events], cuts))
     activities = [json.loads(p.message.value or b"") for p in published if p.topic == "crm.activities.v1"]
     versions = Counter((one["customer_id"], one["customer_version"]) for one in activities)
-    expected = {(key.hex(), n) for key, (version, _) in store.rows.items() for n in range(1, version + 1)}
-    assert versions == Counter(expected)
+    assert set(versions.values()) == {1}
+    held = {key.hex(): row.after.version for key, row in store.rows.items()}
+    held |= {root: one.version for root, one in store.customers.items()}
+    assert all(version <= held[customer] for customer, version in versions)
 
 
 @given(interactions(), st.integers(0, 24))

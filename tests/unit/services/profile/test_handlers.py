@@ -5,8 +5,8 @@ import json
 import pytest
 
 from services.profile.domain import fold
+from services.profile.domain.clusters import Stored
 from services.profile.handlers import CONFLICT
-from services.profile.ports import Stored
 from services.profile.state_cache import StateCache
 from shared.contracts.envelope import header
 from shared.contracts.partitioning import lane_of

@@ -1,0 +1,112 @@
+"""Finding out who is who of a batch: read what its edges touch, and whole regions where summaries do not do."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+from psycopg import AsyncConnection
+
+from services.profile.domain.census import Census, Holdings, IncompleteError, edges_of
+from services.profile.domain.clusters import Cluster, Stored, Territory
+from services.profile.domain.event import Event
+from services.profile.domain.identity_rules import IdentityRules
+from services.profile.domain.settling import Settlement, settle
+from services.profile.ports import CustomerStore
+from services.profile.state_cache import StateCache
+from shared.contracts.identities import IdentityRef
+from shared.runtime.errors import StaleStateError
+
+ELSEWHERE = "a customer was merged or parted by somebody else while it was read"
+
+MANY_EVENTS = 500
+"""From so many on, the heartbeats that share our event loop are let through."""
+
+
+class Surveyor:
+    """Reads and settles; what a batch of identities that nobody was named with costs is a look at each."""
+
+    def __init__(self, store: CustomerStore, cache: StateCache, rules: IdentityRules) -> None:
+        self._store = store
+        self._cache = cache
+        self._rules = rules
+
+    async def survey(
+        self,
+        connection: AsyncConnection,
+        events: Sequence[Event],
+        identities: Mapping[str, Stored],
+        hashes: Mapping[bytes, bytes],
+    ) -> Settlement | None:
+        """Tell who is who of those whom new events name together, or who were before; nothing if there is nobody."""
+        placed = {name for name, stored in identities.items() if stored.standing is not None}
+        named = {one.id for event in events if event.others for one in (event.owner, *event.others)}
+        if not placed and not named:
+            return None
+        concerned = [event for event in _new(events, hashes) if event.others or event.owner.id in placed | named]
+        if not concerned:
+            return None
+        held = await self._held(connection, concerned, identities)
+        while True:
+            try:
+                if len(concerned) > MANY_EVENTS:
+                    return await asyncio.to_thread(self._settled, held, concerned)
+                return self._settled(held, concerned)
+            except IncompleteError as wanting:
+                held = await self._more(connection, held, wanting)
+
+    def _settled(self, held: Holdings, events: Sequence[Event]) -> Settlement:
+        census = Census(held, self._rules)
+        census.take(events)
+        return settle(census)
+
+    async def _held(
+        self, connection: AsyncConnection, events: Sequence[Event], identities: Mapping[str, Stored]
+    ) -> Holdings:
+        refs = {one.id: one for event in events for one in (event.owner, *event.others)}
+        mine = {name: identities[name] for name in refs if name in identities}
+        clusters, territories = await self._clusters(connection, mine.values())
+        pairs = {(one.a, one.b) for one in chain.from_iterable(map(edges_of, events))}
+        known = {pair for pair in pairs if pair[0] in mine and pair[1] in mine}
+        links = await self._store.links(connection, known) if known else {}
+        return Holdings(mine, refs, clusters, territories, links)
+
+    async def _clusters(
+        self, connection: AsyncConnection, identities: Iterable[Stored]
+    ) -> tuple[Mapping[str, Cluster], Mapping[str, Territory]]:
+        roots = {stored.root for stored in identities if stored.root is not None}
+        clusters = {root: cluster for root in roots if (cluster := self._cache.cluster(root)) is not None}
+        missing = roots - clusters.keys()
+        if not missing:
+            return clusters, {}
+        more, territories = await self._store.clusters(connection, missing)
+        if more.keys() != missing:
+            raise StaleStateError(ELSEWHERE)
+        return {**clusters, **more}, territories
+
+    async def _more(self, connection: AsyncConnection, held: Holdings, wanting: IncompleteError) -> Holdings:
+        whole = await self._store.whole(connection, held.whole | wanting.roots, held.whole_regions | wanting.regions)
+        # What was remembered may be old: then the customers are not there any more, or have moved on.
+        old = any(
+            cluster.version != held.clusters.get(root, cluster).version for root, cluster in whole.clusters.items()
+        )
+        lost = wanting.roots - whole.clusters.keys() or wanting.regions - whole.territories.keys()
+        if old or lost:
+            raise StaleStateError(ELSEWHERE)
+        refs: dict[str, IdentityRef] = {**held.refs, **whole.refs}
+        identities = {**held.identities, **whole.identities}
+        clusters = {**held.clusters, **whole.clusters}
+        if any(one.root is not None and one.root not in clusters for one in identities.values()):
+            raise StaleStateError(ELSEWHERE)
+        links = await self._store.links_among(connection, identities)
+        return Holdings(
+            identities, refs, clusters, {**held.territories, **whole.territories}, links,
+            frozenset(whole.clusters), held.whole_regions | wanting.regions, all_links=True,
+        )  # fmt: skip
+
+
+def _new(events: Iterable[Event], hashes: Mapping[bytes, bytes]) -> Iterable[Event]:
+    seen = set(hashes)
+    for event in events:
+        if event.key not in seen:
+            seen.add(event.key)
+            yield event
