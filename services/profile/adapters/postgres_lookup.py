@@ -11,14 +11,15 @@ from shared.contracts.interactions import Activity
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
-_BY_ID = "SELECT uuid_send(id), version, doc FROM identities WHERE id = %s::uuid"
-# An identifier that is not the strongest stands only inside documents: this reads them all, for a person, not a
-# program. The exact comparison follows on what was found.
-_BY_VALUE = """
-    SELECT uuid_send(id), version, doc FROM identities
-    WHERE value = %(value)s AND kind = %(kind)s OR position(%(bytes)s::bytea IN doc) > 0
-    ORDER BY id
+# Whoever did nothing under any of its identities is nobody's customer.
+_CUSTOMERS = """
+    SELECT DISTINCT uuid_send(coalesce(i.root, i.id)), coalesce(c.version, i.version), coalesce(c.joined, i.doc)
+    FROM identities i LEFT JOIN customers c ON c.root = i.root
+    WHERE (c.summary IS NOT NULL OR i.doc IS NOT NULL) AND
 """
+_BY_ID = _CUSTOMERS + "i.id = %s::uuid"
+# Reads all identities, for a person, not a program.
+_BY_VALUE = _CUSTOMERS + "i.value = %(value)s AND i.kind = %(kind)s"
 _TIMELINE = f"SELECT {ROW} FROM timeline WHERE customer_id = %s::uuid ORDER BY customer_version DESC LIMIT %s"  # noqa: S608 - our own words only
 
 
@@ -31,7 +32,7 @@ class Customer(msgspec.Struct, frozen=True):
 
 
 def find(connection: Connection, wanted: str) -> list[Customer]:
-    """Find customers by id (32 hexadecimal digits) or by `kind:value`; several may share an identifier."""
+    """Find a customer by any identity of it: by id (32 hexadecimal digits) or by `kind:value`."""
     kind, colon, value = wanted.partition(":")
     with connection.cursor(binary=True) as cursor:
         if not colon:
@@ -40,11 +41,8 @@ def find(connection: Connection, wanted: str) -> list[Customer]:
             return [_customer(*row) for row in cursor.execute(_BY_ID, (wanted,)).fetchall()]
         if "\0" in wanted:
             return []
-        cursor.execute(_BY_VALUE, {"value": value, "kind": kind, "bytes": value.encode()})
-        found = [_customer(*row) for row in cursor.fetchall()]
-    return [
-        one for one in found if any(seen.kind == kind and seen.value == value for seen in one.state.identities.values())
-    ]
+        cursor.execute(_BY_VALUE, {"value": value, "kind": kind})
+        return [_customer(*row) for row in cursor.fetchall()]
 
 
 def timeline(connection: Connection, customer_id: str, last: int) -> list[Activity]:

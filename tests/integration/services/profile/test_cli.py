@@ -97,11 +97,9 @@ async def test_nobody_is_an_answer_in_words(ask: Ask, command: str, who: str, co
     assert (answer.exit_code, words in answer.stderr) == (code, True), answer.output
 
 
-async def test_an_identifier_of_several_customers_asks_for_an_id(ask: Ask) -> None:
-    answer = ask("show", "anonymous_id:an-1")
-    assert answer.exit_code == 2
-    assert U1 in answer.stderr
-    assert U2 in answer.stderr
+async def test_a_cookie_on_which_two_signed_in_is_the_last_ones(ask: Ask) -> None:
+    shown = json.loads(ask("show", "anonymous_id:an-1", "--json").stdout)
+    assert shown["record"]["customer_id"] == U2
 
 
 def test_a_database_out_of_reach_is_an_answer_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
