@@ -16,6 +16,3 @@ class ProfileSettings(RuntimeSettings):
     identity_rules: Path = Field(
         Path("config/identity.yaml"), description="File that says who is one person: limits, devices, blocked values."
     )
-    lifecycle_stages: Path = Field(
-        Path("config/lifecycle.yaml"), description="File that says how far a relationship has come."
-    )

@@ -12,6 +12,8 @@ from shared.contracts.payloads.care import SurveyMetric
 
 _EMAIL = {"email": IdentityKind.EMAIL.value}
 _REACHED = _EMAIL | {"phone": IdentityKind.PHONE.value}
+# What somebody was called before signing in; a user id is never another's, so no alias makes two of them one.
+_PREVIOUS = {"previous_id": IdentityKind.ANONYMOUS_ID.value}
 _NAMED = _REACHED | {"crm_id": IdentityKind.CRM_ID.value}
 
 _SCALES: Mapping[SurveyMetric, tuple[int, int, int, int]] = {
@@ -48,7 +50,7 @@ def _form(family: Family, **said: Any) -> FormReader:
 READERS: Mapping[Family, FormReader] = {
     Family.VIEW: _form(Family.VIEW),
     Family.GROUP: _form(Family.GROUP),
-    Family.ALIAS: _form(Family.ALIAS),
+    Family.ALIAS: _form(Family.ALIAS, people=_PREVIOUS),
     Family.BROWSE: _form(Family.BROWSE, people=_REACHED),
     # Segment's total, else its revenue, else its value.
     Family.ORDER: _form(Family.ORDER, spellings={"total": ("revenue", "value"), "lines": ("products",)}, people=_NAMED),

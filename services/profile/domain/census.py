@@ -14,7 +14,7 @@ from services.profile.domain.graph import Counts, Region, Turn, added, crowded, 
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.links import Cause, Edge, Link, Mark, Node, edge
 from services.profile.domain.naming import elder, met_at
-from services.profile.domain.sighting import Outcome, Refused, Seat, Sighted, Unchanged, United, Untangle, sight
+from services.profile.domain.sighting import Refused, Seat, Sighted, Unchanged, United, Untangle, sight
 from shared.contracts.catalogue import ALIAS
 from shared.contracts.identities import IdentityRef
 
@@ -153,8 +153,8 @@ class Census:
             raise ValueError("an identity that did nothing was named with another")
         group = self._alone(node) if stored.root is None else self._group(stored.root)
         group.people.add(ref.id)
-        person = self.people[ref.id] = Person(ref, stored, node, node, group)
-        return person
+        self.people[ref.id] = known = Person(ref, stored, node, node, group)
+        return known
 
     def _alone(self, node: Node) -> Group:
         counts = {node.kind: 1}
@@ -164,9 +164,8 @@ class Census:
         return group
 
     def _group(self, root: str) -> Group:
-        group = self._groups.get(root)
-        if group is not None:
-            return group
+        if root in self._groups:
+            return self._groups[root]
         cluster = self.held.clusters[root]
         said = cluster.summary
         if cluster.region is None:
@@ -210,8 +209,7 @@ class Census:
         self._follow(a, b, sighted)
 
     def _follow(self, a: Person, b: Person, sighted: Sighted) -> None:
-        outcome: Outcome = sighted.outcome
-        match outcome:
+        match sighted.outcome:
             case Unchanged(last):
                 area = a.group.area
                 if area.last != last:
@@ -295,9 +293,7 @@ def edges_of(event: Event) -> list[Edge]:
 def _seat(person: Person) -> Seat:
     group = person.group
     area = group.area
-    return Seat(
-        person.node, str(id(group)), group.counts, str(id(area)), area.counts, area.contested, area.last
-    )  # fmt: skip
+    return Seat(person.node, str(id(group)), group.counts, str(id(area)), area.counts, area.contested, area.last)
 
 
 def _links_anew(before: Link | None, after: Link) -> bool:

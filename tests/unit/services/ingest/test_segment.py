@@ -135,3 +135,8 @@ def test_what_is_wrong_is_told_by_stage_reason_and_path(value: Any, expected: tu
 
 def test_a_backslash_before_u0000_is_text_and_no_nul() -> None:
     assert payload(accepted(track("Any", properties={"a": "\\u0000"}))) == {"a": "\\u0000"}
+
+
+def test_an_alias_names_whom_it_asks_to_merge() -> None:
+    asked = accepted({"type": "alias", "userId": "u-17", "previousId": "an-1", "messageId": "m-1"})
+    assert identities(asked) == [("user_id", "u-17"), ("anonymous_id", "an-1")]

@@ -6,6 +6,7 @@ import pytest
 
 from services.profile.domain import fold
 from services.profile.domain.clusters import Stored
+from services.profile.domain.links import Cause
 from services.profile.handlers import CONFLICT
 from services.profile.state_cache import StateCache
 from shared.contracts.envelope import header
@@ -90,3 +91,20 @@ def test_the_cache_holds_so_many_and_drops_who_was_not_written_for_longest() -> 
     assert (set(found), missing) == ({"a", "c"}, [b"b"])
     cache.clear()
     assert cache.split({"a": b"a"}) == ({}, [b"a"])
+
+
+async def test_an_alias_is_a_merge_that_says_so() -> None:
+    store = InMemoryCustomers()
+    seen = interaction("m-1", VIEWED, (("anonymous_id", "an-1"),))
+    alias = interaction("m-2", ("Alias Requested", "alias", {}), (("user_id", "u-1"), ("anonymous_id", "an-1")))
+    _, published = await apply(new_handler(store), [record(seen)])
+    _, published = await apply(new_handler(store), [record(alias)])
+    user, cookie = alias.identities[0].id, seen.identities[0].id
+    messages = {p.message.key.decode(): p.message for p in published if p.topic == "crm.customers.v1"}
+    assert json.loads(messages[cookie].value or b"") == {
+        "customer_id": cookie,
+        "redirect_to": user,
+        "memberships": {cookie: 2},
+    }
+    assert json.loads(messages[user].value or b"")["memberships"] == {cookie: 2}
+    assert [link.cause for link in store.edges.values()] == [Cause.ALIAS]
