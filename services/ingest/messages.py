@@ -1,6 +1,7 @@
 """What ingest says on Kafka: an interaction for what it accepted, a dead letter for what it did not."""
 
 from services.ingest.domain.reading import Refused
+from services.ingest.domain.replaying import REPLAY_HEADER
 from shared.contracts.codec import encode
 from shared.contracts.envelope import SPEC_VERSION, Headers
 from shared.contracts.interactions import Interaction
@@ -33,7 +34,8 @@ def interaction_message(interaction: Interaction) -> Message:
 def dead_letter(record: Record, index: int, refused: Refused) -> Message:
     """Write a refused event: its own bytes and the record's headers, then what is wrong with it.
 
-    Bytes that no message can carry are left out, which `crm_left_out` says; the quarantine has them.
+    Bytes that no message can carry are left out, which `crm_left_out` says; the quarantine has them. A replay's ticket
+    is left out too: who may read dead letters must not be able to settle entries.
     """
     problem = refused.problem
     why: Headers = [
@@ -47,7 +49,8 @@ def dead_letter(record: Record, index: int, refused: Refused) -> Message:
         ("crm_offset", str(record.offset).encode()),
         ("crm_index", str(index).encode()),
     ]
-    key, value, headers = record.key or b"", refused.original, list(record.headers)
+    key, value = record.key or b"", refused.original
+    headers = [(name, text) for name, text in record.headers if name != REPLAY_HEADER]
     size = len(key) + sum(len(name) + len(text or b"") for name, text in headers)
     if size > LARGEST_DEAD_LETTER:
         return Message(b"", None, [*why, ("crm_left_out", b"key, value, headers")])

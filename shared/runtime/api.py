@@ -15,6 +15,7 @@ from shared.runtime.api_keys import ApiKeys, Caller, Role
 from shared.runtime.health import Passed, Report
 
 LARGEST_BODY = 1024 * 1024
+_MOST_DIGITS = 18
 _HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 _TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 _TOO_LARGE_TEXT = f"Expected a body of at most {LARGEST_BODY} bytes."
@@ -128,8 +129,9 @@ class _Bounded:
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
             await send(message)
 
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > LARGEST_BODY:
+        declared = dict(scope["headers"]).get(b"content-length", b"0").lstrip(b"0")
+        # By its length first: Python reads no number of thousands of digits.
+        if declared.isdigit() and (len(declared) > _MOST_DIGITS or int(declared) > LARGEST_BODY):
             await answer(_TOO_LARGE, "too_large", _TOO_LARGE_TEXT)(scope, receive, marked)
             return
         await self._app(scope, bounded, marked)

@@ -1,6 +1,7 @@
 """A crowd of clients in a process of its own: each sends, waits for its answer, and sends again, as fast as it may."""
 
 import asyncio
+import functools
 import json
 import re
 import sys
@@ -39,7 +40,7 @@ class _Client(asyncio.Protocol):
 
     def _send(self) -> None:
         crowd = self._crowd
-        if crowd.over or self._transport is None:
+        if crowd.over.is_set() or self._transport is None:
             return
         self._began = time.perf_counter()
         self._transport.write(crowd.requests[self._next % len(crowd.requests)])
@@ -66,10 +67,20 @@ class _Crowd:
         self.requests = requests
         self.clients = clients
         self.pause = clients / rate if rate else 0.0
-        self.over = False
+        self.over = asyncio.Event()
+        self.began = self.ended = 0.0
         self.took: list[float] = []
         self.failures = 0
         self.counts = False
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self.counts, self.began = True, time.perf_counter()
+
+    def end(self) -> None:
+        """Send nothing more."""
+        self.ended = time.perf_counter()
+        self.over.set()
 
     def answered(self, seconds: float, *, good: bool) -> None:
         if not self.counts:
@@ -85,13 +96,11 @@ async def run(port: int, requests: list[bytes], clients: int, seconds: float, ra
     crowd = _Crowd(requests, clients, rate)
     loop = asyncio.get_running_loop()
     for number in range(clients):
-        await loop.create_connection(lambda number=number: _Client(crowd, number), "127.0.0.1", port)  # type: ignore[misc]
-    await asyncio.sleep(WARM_SECONDS)
-    crowd.counts = True
-    began = time.perf_counter()
-    await asyncio.sleep(seconds)
-    crowd.over = True
-    took = time.perf_counter() - began
+        await loop.create_connection(functools.partial(_Client, crowd, number), "127.0.0.1", port)
+    loop.call_later(WARM_SECONDS, crowd.begin)
+    loop.call_later(WARM_SECONDS + seconds, crowd.end)
+    await crowd.over.wait()
+    took = crowd.ended - crowd.began
     ordered = sorted(crowd.took)
     p99 = ordered[int(len(ordered) * 0.99)] * 1000 if ordered else 0.0
     return Load(len(ordered), crowd.failures, took, round(p99, 2))

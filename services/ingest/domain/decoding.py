@@ -9,6 +9,7 @@ import msgspec
 
 from services.ingest.domain.limits import beyond, too_deep
 from services.ingest.domain.problems import Problem, Reason, Stage
+from services.ingest.domain.shapes.items import LARGEST_EVENT
 from services.ingest.domain.walking import told, walk
 
 T = TypeVar("T")
@@ -108,15 +109,22 @@ def _not_json(data: bytes, path: str) -> Problem:
         text = data.decode()
     except UnicodeDecodeError:
         return Problem(Stage.PARSE, Reason.NOT_UTF8, path, "UTF-8", "other bytes")
+    if len(data) > LARGEST_EVENT:
+        # Nobody mends it by a path, and to walk through it would cost a hundred times its size.
+        return _something_else(data, path)
     try:
         value = json.loads(text, parse_constant=_NotANumber, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
-        return Problem(Stage.PARSE, Reason.NOT_JSON, path, "JSON", f"{len(data)} bytes of something else")
+        return _something_else(data, path)
     for item, trail in walk(value):
         if isinstance(item, _NotANumber):
             place = told(path, trail)
             return Problem(Stage.PAYLOAD, Reason.NOT_A_NUMBER, place, "a JSON number", "NaN or Infinity")
     return Problem(Stage.PARSE, Reason.NOT_JSON, path, "JSON without lone surrogates", "a lone surrogate")
+
+
+def _something_else(data: bytes, path: str) -> Problem:
+    return Problem(Stage.PARSE, Reason.NOT_JSON, path, "JSON", f"{len(data)} bytes of something else")
 
 
 class _NotANumber(str):

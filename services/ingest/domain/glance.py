@@ -23,7 +23,7 @@ from services.ingest.domain.identities import LONGEST, NOBODY
 from services.ingest.domain.limits import DEEPEST, MOST_MEMBERS
 from services.ingest.domain.problems import Problem
 from services.ingest.domain.shapes.items import LARGEST_EVENT
-from services.ingest.domain.shapes.segment import ALONE, BATCHES, CALLS, Batch, Call
+from services.ingest.domain.shapes.segment import ALONE, BATCHES, CALLS, Batch, Call, too_much
 from services.ingest.domain.sources import Source, Strictness
 from services.ingest.domain.times import AHEAD, EPOCH
 from shared.contracts import catalogue, vocabulary
@@ -76,6 +76,8 @@ def surely_good(value: bytes, kind: str | None, source: Source, received: dateti
         return 0, value
     sent = batch.sent_at
     if batch.context is not NOTHING or (sent is not None and sent.tzinfo is None):
+        return 0, value
+    if too_much(batch, len(batch.batch)) is not None:
         return 0, value
     doubtful = [text for text in batch.batch if not _is_good_text(bytes(text), sent, source, received)]
     good = len(batch.batch) - len(doubtful)

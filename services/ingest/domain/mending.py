@@ -1,23 +1,28 @@
 """A patch (RFC 6902) mends an event's own JSON, or a header of its record; what it does not touch keeps its bytes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jsonpatch
-from jsonpointer import JsonPointerException
+from jsonpointer import JsonPointer, JsonPointerException
 
-from services.ingest.domain.exact_json import UNREADABLE, Unreadable, decode_exact, encode_exact
+from services.ingest.domain.exact_json import UNREADABLE, Number, Unreadable, decode_exact, encode_exact
 
 Headers = Sequence[tuple[str, bytes | None]]
 
 MOST_OPERATIONS = 1_000
 LARGEST_PATCH = 1024 * 1024
+MOST_COPIED = LARGEST_PATCH
+"""Characters and values that a patch may copy within an event: a copy of a copy of a copy would fill any memory."""
+
 OURS = frozenset({"received_at", "crm_replay", "crm_message_id"})
 """Headers that replay writes: what an event was received as is never changed by mending it."""
 
 _EVENT, _HEADERS = "event", "headers"
 _NAMES_ONE_HEADER = 2
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _NEEDED = {"add": "value", "replace": "value", "test": "value", "move": "from", "copy": "from"}
 
 
@@ -67,15 +72,15 @@ class Patch:
             _HEADERS: dict(before),
         }
         try:
-            jsonpatch.JsonPatch(_addressed(self.operations)).apply(document, in_place=True)
+            found = _applied(self.operations, document)
             event = document.get(_EVENT, UNREADABLE)
-            mended = encode_exact(event) if self._changes_event() else value
-        except (jsonpatch.JsonPatchException, JsonPointerException, TypeError) as error:
-            return Unmended(_said(error))
+            mended = encode_exact(event) if found is None and self._changes_event() else value
         except RecursionError:
             return Unmended("the event is nested too deeply to be written again: replace it whole")
         if self._changes_event() and isinstance(event, Unreadable):
             return Unmended("the event is no JSON: replace it whole, by the path ''")
+        if found is not None:
+            return found
         after = document[_HEADERS]
         if any(not isinstance(text, str | None) for text in after.values()):
             return Unmended("a header is a text")
@@ -109,8 +114,9 @@ def _wrong_with(operation: Any) -> str | None:
     needed = _NEEDED.get(operation["op"])
     if needed is not None and needed not in operation:
         return f"expected a member {needed}"
+    # Neither a NUL nor half a surrogate pair can be written down in the audit.
     pointers = [operation[name] for name in ("path", "from") if name in operation]
-    if not all(isinstance(pointer, str) for pointer in pointers):
+    if not all(isinstance(pointer, str) and not _UNSTORABLE.search(pointer) for pointer in pointers):
         return "a path is a text"
     for pointer in pointers:
         steps = pointer.split("/")[1:]
@@ -122,12 +128,46 @@ def _wrong_with(operation: Any) -> str | None:
     return None
 
 
-def _addressed(operations: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Address event and headers as parts of one document, so that operations can go from one to the other."""
-    return [
-        {name: _within(said) if name in ("path", "from") else said for name, said in operation.items()}
-        for operation in operations
-    ]
+def _applied(operations: Sequence[Mapping[str, Any]], document: dict[str, Any]) -> Unmended | None:
+    """Change a document; why it can't be done is said without what the event holds, for everybody may read that."""
+    room = MOST_COPIED
+    for operation in operations:
+        place = f"{operation['op']} {operation['path']}"
+        addressed = _addressed(operation)
+        try:
+            if operation["op"] == "copy":
+                room -= _weight(JsonPointer(addressed["from"]).resolve(document), room)
+                if room < 0:
+                    return Unmended(f"{place}: the patch copies more than {MOST_COPIED} characters")
+            jsonpatch.JsonPatch([addressed]).apply(document, in_place=True)
+        except jsonpatch.JsonPatchTestFailed:
+            return Unmended(f"{place}: another value is there, or none")
+        except (jsonpatch.JsonPatchException, JsonPointerException, TypeError):
+            return Unmended(f"{place}: the event has no such place")
+    return None
+
+
+def _addressed(operation: Mapping[str, Any]) -> dict[str, Any]:
+    """Address event and headers as parts of one document, so that an operation can go from one to the other."""
+    return {name: _within(said) if name in ("path", "from") else said for name, said in operation.items()}
+
+
+def _weight(value: Any, most: int) -> int:
+    """Count values, and the characters of texts and names; what is more than `most` is not looked at."""
+    waiting, weight = [value], 0
+    while waiting and weight <= most:
+        one = waiting.pop()
+        weight += 1
+        if isinstance(one, dict):
+            weight += sum(map(len, one))
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+        elif isinstance(one, str):
+            weight += len(one)
+        elif isinstance(one, Number):
+            weight += len(one.text)
+    return weight
 
 
 def _within(pointer: str) -> str:
@@ -165,5 +205,5 @@ def _data(text: str | None) -> bytes | None:
 
 
 def _said(error: Exception) -> str:
-    # The library's texts may show parts of the event, which is the operator's own; never more than a line of it.
+    # The library's words about a patch, of which they may show parts: never more than a line.
     return " ".join(str(error).split())[:300] or type(error).__name__

@@ -100,6 +100,8 @@ def pieces(body: bytes, form: Form, source: str, new_id: Callable[[], str]) -> S
     except _FAILURES:
         return _carefully(body, form, source, new_id)
     events = len(batch.items)
+    if events > MOST_EVENTS:
+        return (Piece(body, events, alone=False),)
     is_small = len(body) <= LARGEST_RECORD and 0 < events <= MOST_IN_RECORD
     if is_small and all(item.id for item in batch.items) and body.count(form.member) == 1:
         return (Piece(body, events, alone=False),)

@@ -66,7 +66,12 @@ class Appender:
         waiting = _Waiting(run, size, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._wake.release()
-        await waiting.done
+        try:
+            await waiting.done
+        except asyncio.CancelledError:
+            # Its place is only found when a lane is free again, which may be long: nothing may be held until then.
+            waiting.run, waiting.size = (), 0
+            raise
 
     async def run(self) -> NoReturn:
         """Write until cancelled."""

@@ -24,11 +24,12 @@ NO_ROOM = NoRoom()
 
 async def body(receive: Receive, length: int | None, most: int, lease: Lease) -> bytes | TooLarge | Gone | NoRoom:
     """Read a body of `length` bytes, or of unknown length; what is refused by its length alone is not read."""
-    if length is not None:
-        if length > most:
-            return TOO_LARGE
-        if not lease.grow(length):
-            return NO_ROOM
+    if length is not None and length > most:
+        return TOO_LARGE
+    # Of strangers only what they have sent counts: else a few who only announce something would take all their room.
+    is_reserved = length is not None and not lease.is_anonymous
+    if is_reserved and not lease.grow(length or 0):
+        return NO_ROOM
     parts: list[bytes] = []
     size = 0
     while True:
@@ -40,7 +41,7 @@ async def body(receive: Receive, length: int | None, most: int, lease: Lease) ->
             size += len(part)
             if size > most:
                 return TOO_LARGE
-            if length is None and not lease.grow(len(part)):
+            if not is_reserved and not lease.grow(len(part)):
                 return NO_ROOM
             parts.append(part)
         if not message.get("more_body", False):

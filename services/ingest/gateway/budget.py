@@ -2,6 +2,9 @@
 
 from collections import Counter
 
+ANONYMOUS = ""
+"""In whose name a request is read until its key is known."""
+
 
 class Budget:
     """Bytes of requests that are read and not yet answered.
@@ -41,6 +44,11 @@ class Lease:
         self._budget = budget
         self._source = source
         self._size = 0
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Tell whether nobody answers for it yet."""
+        return self._source == ANONYMOUS
 
     def grow(self, size: int) -> bool:
         """Hold so many bytes more, or tell that there is no room."""

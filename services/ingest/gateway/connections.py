@@ -55,10 +55,14 @@ class _Joined:
             return
         self._transport.write(data)
 
-    def close(self) -> None:
-        """Send what is held, and close."""
+    def flush(self) -> None:
+        """Send a head that no body follows."""
         if self._head:
             self.write(b"")
+
+    def close(self) -> None:
+        """Send what is held, and close."""
+        self.flush()
         self._transport.close()
 
 
@@ -69,8 +73,8 @@ class Connection(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._patience = patience
         self._in_head = True
-        self._head = 0
-        self._requests = 0
+        self._unread = 0
+        self._steps = 0
         self._speaks_by = math.inf
         self._listens_by = math.inf
 
@@ -82,32 +86,51 @@ class Connection(HttpToolsProtocol):
             self.app = self._say_too_many
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the head of a request never ends."""
-        requests, in_head = self._requests, self._in_head
+        """Read on, unless a head never ends, or what comes after a body."""
+        steps = self._steps
         super().data_received(data)
-        # The end of a body is not counted, nor what came with the end of the request before.
-        if in_head and self._in_head and self._requests == requests:
-            self._head += len(data)
-            if self._head > LARGEST_HEAD and not self.transport.is_closing():
-                self._end_with(_HEAD_TOO_LARGE)
+        if self._steps != steps or self.transport.is_closing():
+            return
+        self._unread += len(data)
+        if self._unread > LARGEST_HEAD:
+            self._end_with(_HEAD_TOO_LARGE)
+        elif self._speaks_by == math.inf and self.cycle.response_complete:
+            # Blank lines begin no request, and yet they end the server's wait for one.
+            self._speaks_by = self.loop.time() + self._patience.request_seconds
 
     def on_message_begin(self) -> None:
         """Start a request's clock."""
         super().on_message_begin()
-        self._requests += 1
-        self._head = 0
+        self._step()
         self._speaks_by = self.loop.time() + self._patience.request_seconds
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; one that follows the body is none, for whoever looked at the head has not seen it."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Go on to the body."""
         self._in_head = False
+        self._step()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._step()
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Stop the clock: the next word is ours."""
         self._in_head = True
+        self._step()
         self._speaks_by = math.inf
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Send what is held: HEAD is answered without a body."""
+        cast("_Joined", self.transport).flush()
+        super().on_response_complete()
 
     def pause_writing(self) -> None:
         """Start the clock of a client that does not read."""
@@ -132,6 +155,11 @@ class Connection(HttpToolsProtocol):
             # While we do not read, it is not the client who is slow.
             self._patience.refused(Refusal.SLOW)
             self._end_with(_TOO_SLOW)
+
+    def _step(self) -> None:
+        """Note that a request came further; what comes without that is counted."""
+        self._steps += 1
+        self._unread = 0
 
     def _cut(self) -> None:
         """End the connection without a farewell: else the kernel keeps for long what the client does not read."""

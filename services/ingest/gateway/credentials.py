@@ -4,7 +4,6 @@ import binascii
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
@@ -13,14 +12,17 @@ from services.ingest.gateway.answers import Scope
 
 QUERY_NAME = "writeKey"
 _BASIC, _BEARER = b"basic ", b"bearer "
+_LONGEST_LENGTH = 18
 _SHOWN = re.compile(rb'"writeKey"\s*:\s*"(rk_[A-Za-z0-9_-]{1,100})"')
 
 
 class _Body(msgspec.Struct, gc=False):
-    write_key: Any = msgspec.field(default=None, name="writeKey")
+    # Unread, for it may be anything of any size.
+    write_key: msgspec.Raw = msgspec.field(default=msgspec.Raw(b""), name="writeKey")
 
 
 _decode = msgspec.json.Decoder(_Body).decode
+_text = msgspec.json.Decoder(str).decode
 
 
 class Head(msgspec.Struct, gc=False):
@@ -43,7 +45,7 @@ def head(scope: Scope) -> Head:
             case b"authorization":
                 found.authorization = value
             case b"content-length":
-                found.length = int(value) if value.isdigit() else None
+                found.length = _length(value)
             case b"content-encoding":
                 found.encoding = value
             case b"content-type":
@@ -72,12 +74,18 @@ def said(of: Head, path_key: str, query: bytes) -> Iterator[str]:
 def in_body(body: bytes) -> str:
     """Read the key that a body carries, or nothing."""
     try:
-        found = _decode(body).write_key
+        found = bytes(_decode(body).write_key)
+        return _text(found) if found.startswith(b'"') else ""
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         # No JSON, and yet one broken event must not cost the others their sender.
         shown = _SHOWN.search(body)
         return "" if shown is None else shown[1].decode("latin-1")
-    return found if isinstance(found, str) else ""
+
+
+def _length(value: bytes) -> int | None:
+    """Read a length; zeros before it, of which there may be any number, say nothing."""
+    digits = value.lstrip(b"0")
+    return int(digits or b"0") if value.isdigit() and len(digits) <= _LONGEST_LENGTH else None
 
 
 def _authorized(header: bytes) -> str:

@@ -10,6 +10,7 @@ _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZLIB_FIRST, _ZLIB_CHECK = 0x78, 31
 _MOST_LAYERS = 2
+_MOST_MEMBERS = 100
 _FULL = "failed to write whole buffer"
 
 
@@ -64,7 +65,8 @@ def _by_name(body: bytes, said: bytes, most: int) -> bytes | TooLarge | Broken:
 def _deflated(body: bytes, window: int, most: int) -> bytes | TooLarge | Broken:
     parts: list[bytes] = []
     left = most
-    while body:
+    # Compressed in several pieces, as some tools do; each costs a copy of all that follows it.
+    while body and len(parts) < _MOST_MEMBERS:
         stream = zlib.decompressobj(window)
         try:
             part = stream.decompress(body, left + 1)
@@ -79,6 +81,8 @@ def _deflated(body: bytes, window: int, most: int) -> bytes | TooLarge | Broken:
         body = stream.unused_data if window == _GZIP else b""
         if not body.startswith(_GZIP_MAGIC):
             break
+    else:
+        return Broken()
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

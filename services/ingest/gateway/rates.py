@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from services.ingest.domain.posts import MOST_EVENTS
 from services.ingest.domain.sources import Source
 
 MOST_SOURCES = 10_000
@@ -31,9 +32,9 @@ class Rates:
         return 0.0 if tokens > 0 else max((1 - tokens) / source.rate, 1e-9)
 
     def charge(self, source: Source, events: int, now: float) -> None:
-        """Count what was sent."""
+        """Count what was sent; more events than a request may have are refused as one, and cost no more than those."""
         if source.rate is not None:
-            self._filled(source, source.rate, now).tokens -= events
+            self._filled(source, source.rate, now).tokens -= min(events, MOST_EVENTS)
 
     def _filled(self, source: Source, rate: int, now: float) -> _Bucket:
         burst = float(source.burst or rate)

@@ -3,9 +3,11 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from services.ingest.domain.glance import surely_good
 from services.ingest.domain.posts import Piece, pieces
@@ -17,7 +19,7 @@ from services.ingest.gateway import answers, credentials
 from services.ingest.gateway.answers import Answer, Receive
 from services.ingest.gateway.appending import Appender, NotWrittenError
 from services.ingest.gateway.bodies import Gone, NoRoom, body
-from services.ingest.gateway.budget import Budget, Lease
+from services.ingest.gateway.budget import ANONYMOUS, Budget, Lease
 from services.ingest.gateway.credentials import Head
 from services.ingest.gateway.inflating import Broken, TooLarge, inflated
 from services.ingest.gateway.observing import Observer, Refusal
@@ -32,11 +34,13 @@ from shared.runtime.clock import Clock
 from shared.runtime.handler import Message
 from shared.runtime.records import PlainRecord
 
+T = TypeVar("T")
+
 OVERHEAD_BYTES = 4096
 """What a request holds beside its body."""
 
-ANONYMOUS = ""
-"""In whose name a request is read until its key is known."""
+IN_PASSING_BYTES = 64 * 1024
+"""What is read between two turns of the event loop; reading more may take seconds, and others shall not wait for it."""
 
 BUSY_SECONDS = 1.0
 KAFKA_SECONDS = 2.0
@@ -62,6 +66,7 @@ class Reception:
         self._observer = observer
         self.budget = Budget(settings.in_flight_bytes)
         self._rates = Rates()
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, route: Route, of: Head, said: Sequence[str], receive: Receive) -> Answer | None:
         """Answer one request; nothing if nobody waits for it any more.
@@ -136,7 +141,9 @@ class Reception:
 
     async def _store(self, route: Route, sender: Source, plain: bytes) -> Answer:
         received = self._clock.now()
-        found = pieces(plain, route.form, sender.name, lambda: _uuid7(received))
+        found = await self._aside(
+            sender, len(plain), lambda: pieces(plain, route.form, sender.name, lambda: _uuid7(received))
+        )
         if isinstance(found, Problem):
             return self._refuse(Refusal.NOT_JSON, 400, "not_json", f"expected {found.expected}, found {found.found}")
         self._rates.charge(sender, sum(piece.events for piece in found), time.monotonic())
@@ -151,7 +158,7 @@ class Reception:
                 await asyncio.sleep(0)
             headers = _headers(route, sender, piece, received)
             run.append((Message(b"", piece.value, headers), headers))
-            accepted += self._good(route, sender, piece, headers, received)
+            accepted += await self._good(route, sender, piece, headers, received)
             events += piece.events
             size += len(piece.value)
         if run:
@@ -165,7 +172,7 @@ class Reception:
         self._observer.read(accepted, events - accepted)
         return answers.written(accepted, events - accepted)
 
-    def _good(self, route: Route, sender: Source, piece: Piece, headers: Headers, received: datetime) -> int:
+    async def _good(self, route: Route, sender: Source, piece: Piece, headers: Headers, received: datetime) -> int:
         """Count the events that will be accepted: at a glance, and by reading those that leave a doubt."""
         good, doubtful = 0, piece.value
         if route.family is not Family.SNOWPLOW:
@@ -180,7 +187,18 @@ class Reception:
             value=doubtful,
             headers=headers,
         )
-        return good + sum(type(reading) is Interaction for reading in read(record, self._reader))
+        readings = await self._aside(sender, len(doubtful), lambda: read(record, self._reader))
+        return good + sum(type(reading) is Interaction for reading in readings)
+
+    async def _aside(self, sender: Source, size: int, work: Callable[[], T]) -> T:
+        """Work through what a source sent, beside the event loop if it is much; one thing at a time for each source."""
+        if size <= IN_PASSING_BYTES:
+            return work()
+        turn = self._turns.get(sender.name)
+        if turn is None:
+            turn = self._turns[sender.name] = asyncio.Lock()
+        async with turn:
+            return await asyncio.to_thread(work)
 
     def _no_room(self) -> Answer:
         return self._refuse(Refusal.NO_ROOM, 429, "busy", "too much is under way", BUSY_SECONDS)

@@ -106,7 +106,7 @@ def _read_batch(batch: Batch | Problem, texts: Sequence[bytes], value: bytes, so
 
 
 def _shared(batch: Batch, events: int) -> _Shared | Problem:
-    found = _too_much(batch, events)
+    found = too_much(batch, events)
     if found is not None:
         return found
     context = decode_object(batch.context, Stage.ENVELOPE, "/context")
@@ -118,7 +118,7 @@ def _shared(batch: Batch, events: int) -> _Shared | Problem:
     return _Shared(batch.sent_at, context, text)
 
 
-def _too_much(batch: Batch, events: int) -> Problem | None:
+def too_much(batch: Batch, events: int) -> Problem | None:
     """Refuse what each event would carry a copy of, before it grows past all bounds."""
     if events > MOST_EVENTS:
         return too_many(events, "/batch")

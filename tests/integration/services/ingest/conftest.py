@@ -1,5 +1,6 @@
 """A database of ingest's own for each test, at its newest revision."""
 
+import logging
 import secrets
 from collections.abc import AsyncIterator, Iterator
 
@@ -10,6 +11,15 @@ from psycopg import AsyncConnection, Connection, sql
 from shared.local.stack import StackAddresses
 from shared.runtime.migrations import migrate
 from shared.runtime.schema_revision import history_of
+
+
+@pytest.fixture(autouse=True)
+def heard_again() -> Iterator[None]:
+    """Let a library be heard again that a command, run in this very process, told to be silent."""
+    library = logging.getLogger("aiokafka")
+    level = library.level
+    yield
+    library.setLevel(level)
 
 
 @pytest.fixture

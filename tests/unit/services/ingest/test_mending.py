@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from services.ingest.domain.exact_json import UNREADABLE, Number, decode_exact, encode_exact
-from services.ingest.domain.mending import MOST_OPERATIONS, BadPatch, Headers, Mended, Patch, Unmended, read_patch
+from services.ingest.domain.mending import (
+    MOST_COPIED,
+    MOST_OPERATIONS,
+    BadPatch,
+    Headers,
+    Mended,
+    Patch,
+    Unmended,
+    read_patch,
+)
 
 HEADERS: Headers = [("source", b"web-shop"), ("odd", b"\xff"), ("twice", b"1"), ("twice", b"2"), ("none", None)]
 
@@ -96,6 +105,32 @@ def test_a_value_that_is_put_into_one_event_is_not_the_next_one_s_too() -> None:
     assert both.apply(b'{"total": 2}', ()) == Mended(b'{"p":{"total":2}}', [])
 
 
+@pytest.mark.parametrize(("start", "path"), [([1], "/x/-"), ({"a": "b"}, "/x/c"), ("x" * 2048, "/y")])
+def test_copies_of_copies_end_before_they_fill_the_memory(start: Any, path: str) -> None:
+    doubling = [{"op": "copy", "from": "/x", "path": path}, {"op": "copy", "from": "/x", "path": "/z"}] * 500
+    why = unmended(json.dumps({"x": start}).encode(), *doubling)
+    assert f"copies more than {MOST_COPIED} characters" in why
+    few = mended(b'{"x": [1]}', *[{"op": "copy", "from": "/x", "path": "/x/-"}] * 2)
+    assert few.value == b'{"x":[1,[1],[1,[1]]]}'
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        {"op": "test", "path": "/email", "value": "adam@example.com"},
+        {"op": "remove", "path": "/email/x"},
+        {"op": "remove", "path": "/x/y"},
+        {"op": "move", "from": "/x", "path": "/y"},
+        {"op": "copy", "from": "/x/y", "path": "/z"},
+        {"op": "replace", "path": "/list/eva", "value": 1},
+    ],
+)
+def test_why_a_patch_does_not_fit_is_told_without_what_the_event_holds(operation: dict[str, Any]) -> None:
+    why = unmended(b'{"email": "eva@example.org", "list": ["eva@example.org"]}', operation)
+    assert "eva@" not in why
+    assert f"{operation['op']} {operation['path']}" in why
+
+
 @pytest.mark.parametrize(
     "operations",
     [
@@ -128,6 +163,8 @@ def test_a_patch_that_does_not_fit_leaves_the_event_alone_and_says_why(operation
         (b'[{"op": "add", "path": "/a"}]', "/0: expected a member value"),
         (b'[{"op": "add", "path": "a", "value": 1}]', "/0: "),
         (b'[{"op": "add", "path": 1, "value": 1}]', "/0: "),
+        (b'[{"op": "remove", "path": "/a\\u0000"}]', "/0: a path is a text"),
+        (b'[{"op": "add", "path": "/headers/\\ud800/x", "value": 1}]', "/0: a path is a text"),
         (b'[{"op": "move", "path": "/a"}]', "/0: expected a member from"),
         (b'[{"op": "remove", "path": ""}]', "discard it"),
         (b'[{"op": "move", "from": "", "path": "/a"}]', "discard it"),

@@ -55,6 +55,12 @@ def test_a_dead_letter_is_the_event_with_its_headers_and_why_it_died() -> None:
     ]
 
 
+def test_a_dead_letter_gives_no_replays_ticket_away() -> None:
+    record = raw(order(total="a lot"), [*HEADERS, ("crm_replay", b"7:" + b"0" * 32)])
+    letter = dead_letter(record, 0, refused(order(total="a lot"), HEADERS))
+    assert "crm_replay" not in dict(letter.headers)
+
+
 def test_a_dead_letter_leaves_out_what_no_message_could_carry() -> None:
     large = b"x" * 1_000_000  # with its headers more than a broker takes by default
     value = dead_letter(raw(large), 0, refused(large))

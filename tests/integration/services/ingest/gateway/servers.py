@@ -16,7 +16,7 @@ from time import monotonic, sleep
 from typing import Any
 
 import psycopg
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from services.ingest.domain import keys
 from services.ingest.domain.keys import NewKey
@@ -128,6 +128,18 @@ def registered(database_url: str, name: str, rate: int | None = None) -> NewKey:
     return key
 
 
+def _end(consumer: Consumer, place: TopicPartition) -> int:
+    """Return where a partition ends; one that was made a moment ago may have no leader yet."""
+    until = monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS)[1])
+        except KafkaException:
+            if monotonic() > until:
+                raise
+            sleep(0.1)
+
+
 class Tail:
     """What is written to the topic of raw events from now on, by sources whose names begin so."""
 
@@ -136,7 +148,7 @@ class Tail:
         self._consumer = Consumer({"bootstrap.servers": stack.kafka, "group.id": secrets.token_hex(8)})
         places = [TopicPartition(RAW_EVENTS.name, lane) for lane in range(LANES)]
         for place in places:
-            place.offset = self._consumer.get_watermark_offsets(place, timeout=PATIENCE_SECONDS)[1]
+            place.offset = _end(self._consumer, place)
         self._consumer.assign(places)
 
     def take(self) -> Mapping[str, Sequence[tuple[bytes, Headers]]]:

@@ -9,11 +9,11 @@ async function main() {
   const ids = [];
   const analytics = new Analytics({ writeKey, host, flushInterval: 100 });
   analytics.on("error", (error) => lost.push(String(error.reason ?? error.code)));
-  for (const { type, ...call } of calls) {
+  for (const [index, { type, ...call }] of calls.entries()) {
     if (call.timestamp) call.timestamp = new Date(call.timestamp);
     analytics[type](call, (error, context) => {
       if (error) lost.push(String(error));
-      ids.push(context.event.messageId);
+      ids[index] = context.event.messageId; // several requests are under way: answers come in any order
     });
   }
   await analytics.closeAndFlush();
