@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from services.segmenter.ports import Entry
-from shared.contracts.segments import Cause, ClockCause, DefinitionCause, EventCause
+from shared.contracts.segments import Cause, ClockCause, DefinitionCause, EventCause, MergeCause
 from shared.runtime.metrics import Metrics
 
 METRIC = "crm_segment_changes_total"
@@ -52,5 +52,7 @@ def _kind(cause: Cause) -> str:
             return "clock"
         case DefinitionCause():
             return "definition"
+        case MergeCause():
+            return "merge"
         case _:
             return "record"

@@ -36,7 +36,11 @@ class DefinitionCause(msgspec.Struct, frozen=True, tag="definition", tag_field="
     definition_version: int
 
 
-Cause = EventCause | ClockCause | RecordCause | DefinitionCause
+class MergeCause(msgspec.Struct, frozen=True, tag="merge", tag_field="kind"):
+    """Identities moved to or from the customer, by a merge or its undoing, and the rule's truth changed with them."""
+
+
+Cause = EventCause | ClockCause | RecordCause | DefinitionCause | MergeCause
 
 
 class Fact(msgspec.Struct, frozen=True):
