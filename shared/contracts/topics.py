@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from shared.contracts.customers import CustomerRecord
+from shared.contracts.customers import CustomerRecord, CustomerRedirect
 from shared.contracts.interactions import Activity, Interaction
 from shared.contracts.outreach import OutreachEvent
 from shared.contracts.segments import SegmentChange, SegmentMembership
@@ -33,7 +33,8 @@ class Kind(StrEnum):
 class Topic:
     """One topic. Retention is in days; a state topic keeps the last record of each key instead.
 
-    `types` are the values of `ce_type` on it, `tombstones` those of its messages without a value.
+    `types` are the values of `ce_type` of messages with its `payload`; `others` are types with a payload of their own,
+    `tombstones` those of messages without a value.
     """
 
     name: str
@@ -46,6 +47,22 @@ class Topic:
     extra: tuple[tuple[str, str], ...] = field(default=())
     types: tuple[str, ...] = ()
     tombstones: tuple[str, ...] = ()
+    others: tuple[tuple[str, type[msgspec.Struct]], ...] = ()
+
+    @property
+    def every_type(self) -> tuple[str, ...]:
+        """List every value that `ce_type` has on it."""
+        return (*self.types, *(kind for kind, _ in self.others), *self.tombstones)
+
+    def payload_of(self, kind: str) -> type[msgspec.Struct] | None:
+        """Return what a message of a type holds; nothing for a tombstone.
+
+        Raises:
+            KeyError: no such type on it.
+        """
+        if kind in self.types:
+            return self.payload
+        return {**dict(self.others), **dict.fromkeys(self.tombstones)}[kind]
 
     @property
     def dead_letter(self) -> str:
@@ -89,6 +106,8 @@ CUSTOMERS = Topic(
     ("profile",),
     ("segmenter", "engagement", "metrics"),
     types=("customer.updated.v1",),
+    tombstones=("customer.removed.v1",),
+    others=(("customer.redirected.v1", CustomerRedirect),),
 )
 ACTIVITIES = Topic(
     "crm.activities.v1",

@@ -7,7 +7,7 @@ from shared.contracts.catalogue import Family
 from shared.contracts.payloads import PAYLOADS
 from shared.contracts.topics import Kind, Topic
 from shared.runtime.golden_messages import Example
-from shared.runtime.message_schemas import MESSAGES, PAYLOAD_FILES
+from shared.runtime.message_schemas import PAYLOAD_FILES, schema_name
 
 Document = dict[str, Any]
 
@@ -132,7 +132,7 @@ def messages(topic: Topic, examples: Iterable[Example]) -> Document:
     listed = list(examples)
     return {
         kind: _message(topic, kind, [example for example in listed if example.type == kind])
-        for kind in (*topic.types, *topic.tombstones)
+        for kind in topic.every_type
     }
 
 
@@ -142,7 +142,7 @@ def _message(topic: Topic, kind: str, examples: list[Example]) -> Document:
         "title": kind.rpartition(".v")[0].replace(".", " ").replace("-", " ").capitalize(),
         "contentType": "application/json",
         "headers": _headers(topic, kind),
-        "payload": {"type": "null"} if kind in topic.tombstones else _payload(topic),
+        "payload": {"type": "null"} if kind in topic.tombstones else _payload(topic, kind),
         "bindings": _key(topic),
     }
     if kind in topic.tombstones:
@@ -162,9 +162,9 @@ def _headers(topic: Topic, kind: str) -> Document:
     return {"type": "object", "allOf": references, "properties": own}
 
 
-def _payload(topic: Topic) -> Document:
-    message = {"$ref": f"./{MESSAGES}/{topic.name}.json"}
-    members = getattr(topic.payload, "__struct_fields__", ())
+def _payload(topic: Topic, kind: str) -> Document:
+    message = {"$ref": f"./{schema_name(topic, kind)}"}
+    members = getattr(topic.payload_of(kind), "__struct_fields__", ())
     if "family" in members and "payload" in members:
         return {"allOf": [message, {"$ref": f"#/components/schemas/{_BY_FAMILY}"}]}
     return message

@@ -1,4 +1,4 @@
-"""The JSON Schemas of what is on our topics: one file a topic, and one a family of events."""
+"""The JSON Schemas of what is on our topics: a file a topic, a type with a payload of its own, a family of events."""
 
 import inspect
 from collections.abc import Mapping
@@ -23,6 +23,11 @@ def message_schema(topic: Topic) -> dict[str, Any] | None:
     return None if topic.payload is None else _schema(topic.name, topic.payload)
 
 
+def schema_name(topic: Topic, kind: str) -> str:
+    """Name the file, below the reference pages, with the schema of a topic's messages of a type."""
+    return f"{MESSAGES}/{kind if kind in dict(topic.others) else topic.name}.json"
+
+
 def payload_schema(family: Family) -> dict[str, Any] | None:
     """Describe the member `payload` of an event of a family; nothing for one that may have any."""
     kind = PAYLOADS.get(family)
@@ -32,13 +37,16 @@ def payload_schema(family: Family) -> dict[str, Any] | None:
 def schema_files() -> dict[str, dict[str, Any]]:
     """Make every schema, by its file's name below the reference pages."""
     messages = ((f"{MESSAGES}/{topic.name}.json", message_schema(topic)) for topic in REGISTRY)
+    others = ((schema_name(topic, kind), _schema(kind, own)) for topic in REGISTRY for kind, own in topic.others)
     payloads = ((f"{PAYLOAD_FILES}/{family}.json", payload_schema(family)) for family in Family)
-    return {name: schema for name, schema in (*messages, *payloads) if schema is not None}
+    return {name: schema for name, schema in (*messages, *others, *payloads) if schema is not None}
 
 
 def types_of(name: str) -> tuple[str, ...]:
     """Return the message types whose schema is in a file."""
-    return next((topic.types for topic in REGISTRY if name == f"{MESSAGES}/{topic.name}.json"), ())
+    files = {f"{MESSAGES}/{topic.name}.json": topic.types for topic in REGISTRY}
+    files |= {schema_name(topic, kind): (kind,) for topic in REGISTRY for kind, _ in topic.others}
+    return files.get(name, ())
 
 
 def written(document: Mapping[str, Any]) -> str:

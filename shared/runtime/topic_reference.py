@@ -1,8 +1,11 @@
 """The reference of topics and their messages, written from the registry."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from shared.contracts.topics import REGISTRY, Kind, Topic
+from shared.runtime.message_schemas import schema_name
 
 HEAD = """\
 # Topics
@@ -43,7 +46,7 @@ def topics_reference(registry: Iterable[Topic] = REGISTRY) -> str:
 
 
 def _cells(topic: Topic) -> tuple[str, ...]:
-    message = "as sent" if topic.payload is None else f"[{topic.payload.__name__}](messages/{topic.name}.json)"
+    message = "as sent" if topic.payload is None else ", ".join(_messages(topic, topic.payload))
     kept = "the last of each key" if topic.kind is Kind.STATE else f"{topic.retention_days} days"
     return (
         f"`{topic.name}`",
@@ -54,6 +57,14 @@ def _cells(topic: Topic) -> tuple[str, ...]:
         ", ".join(topic.consumers) or "your systems",
         kept,
     )
+
+
+def _messages(topic: Topic, payload: type[msgspec.Struct]) -> Iterator[str]:
+    yield f"[{payload.__name__}](messages/{topic.name}.json)"
+    for kind, other in topic.others:
+        yield f"[{other.__name__}]({schema_name(topic, kind)})"
+    if topic.tombstones:
+        yield "tombstones"
 
 
 def _words(kind: Kind) -> str:

@@ -8,6 +8,7 @@ from shared.contracts.catalogue import family_of
 from shared.contracts.codec import decode, encode
 from shared.contracts.customers import CustomerRecord
 from shared.contracts.interactions import Interaction
+from shared.contracts.topics import CUSTOMERS
 from tests.contract.services.profile.test_worked_example import GOLDEN, shown
 from tests.property.services.profile.strategies import START, interaction, record
 from tests.unit.services.profile.in_memory import apply, new_handler
@@ -45,8 +46,10 @@ async def test_a_record_with_every_section_is_published_in_these_bytes() -> None
 
 def test_every_golden_record_is_read_and_written_again_as_it_was() -> None:
     for golden in json.loads((GOLDEN / "crm.customers.v1.json").read_text("utf-8")):
-        value = golden["value"].encode()
-        assert encode(decode(CustomerRecord, value)) == value
+        kind = CUSTOMERS.payload_of(dict(golden["headers"])["ce_type"])
+        if kind is CustomerRecord:
+            value = golden["value"].encode()
+            assert encode(decode(kind, value)) == value
 
 
 def test_the_record_with_every_section_leaves_none_out_but_what_a_merge_brings() -> None:

@@ -17,6 +17,7 @@ from shared.runtime.settings import RuntimeSettings
 from shared.runtime.settings_reference import settings_reference
 
 CUSTOMERS = "messages/crm.customers.v1.json"
+REDIRECTS = "messages/customer.redirected.v1.json"
 
 
 class ExampleSettings(RuntimeSettings):
@@ -61,6 +62,17 @@ def test_a_page_is_printed_by_its_name(words: list[str], page: str, capsys: pyte
     assert capsys.readouterr().out == (reference.FOLDER / page).read_text("utf-8")
 
 
+def test_a_payload_beside_a_topic_s_first_is_held_to_what_was_published_of_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published = shutil.copytree(reference.FOLDER, tmp_path / "reference")
+    schema = json.loads((published / REDIRECTS).read_text("utf-8"))
+    schema["$defs"]["CustomerRedirect"]["properties"]["redirect_to"] = {"type": "integer"}
+    (published / REDIRECTS).write_text(json.dumps(schema), "utf-8")
+    assert reference.write(published) == 1
+    assert f"{REDIRECTS}: breaking: $.redirect_to: type changed" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [[], ["tables"], ["message"], ["payload", "generic"], ["write", "all"]])
 def test_an_unknown_page_is_refused_with_the_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert reference.main(words) == 2
@@ -94,6 +106,7 @@ def test_nothing_is_written_over_a_schema_that_it_would_break(
 def test_each_schema_of_messages_knows_its_types() -> None:
     typed = {name: types_of(name) for name in schema_files()}
     assert typed[CUSTOMERS] == ("customer.updated.v1",)
+    assert typed[REDIRECTS] == ("customer.redirected.v1",)
     assert [bool(types) for types in typed.values()] == [name.startswith("messages/") for name in typed]
 
 

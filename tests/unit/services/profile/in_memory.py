@@ -1,7 +1,7 @@
 """The customer store in memory, with the same promises as the tables."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import cast
 
 import msgspec
@@ -163,11 +163,14 @@ def read_all(handler: ProfileHandler, records: Sequence[Record]) -> list[Receive
 
 
 async def apply(
-    handler: ProfileHandler, records: Sequence[Record], connection: AsyncConnection = NO_CONNECTION
+    handler: ProfileHandler,
+    records: Sequence[Record],
+    connection: AsyncConnection = NO_CONNECTION,
+    now: datetime | None = None,
 ) -> tuple[Sequence[Outcome], Sequence[Publication]]:
     """Take one batch through the handler as the runtime does."""
     events = read_all(handler, records)
     state = await handler.load(connection, handler.keys(events, ()))
-    decision = handler.decide(events, (), state, SystemClock().now())
+    decision = handler.decide(events, (), state, now or SystemClock().now())
     await handler.save(connection, decision.rows)
     return decision.outcomes, decision.publications

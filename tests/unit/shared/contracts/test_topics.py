@@ -5,6 +5,7 @@ import re
 import pytest
 
 from shared.contracts import topics
+from shared.contracts.customers import CustomerRecord, CustomerRedirect
 from shared.contracts.topics import REGISTRY, Kind, Topic, topic
 
 SERVICES = {"ingest", "profile", "segmenter", "engagement", "metrics"}
@@ -49,9 +50,16 @@ def test_what_a_service_writes_is_typed_and_what_others_write_is_not(one: Topic)
 def test_a_typed_topic_names_its_types_and_the_major_version_of_each(one: Topic) -> None:
     assert bool(one.types) is (one.payload is not None)
     assert bool(one.tombstones) <= (one.kind is Kind.STATE)
-    named = (*one.types, *one.tombstones)
+    named = one.every_type
     assert len(set(named)) == len(named)
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*\.[a-z]+ed\.v1", name) for name in named)
+
+
+def test_a_type_tells_what_a_message_holds() -> None:
+    told = [topics.CUSTOMERS.payload_of(kind) for kind in topics.CUSTOMERS.every_type]
+    assert told == [CustomerRecord, CustomerRedirect, None]
+    with pytest.raises(KeyError):
+        topics.CUSTOMERS.payload_of("activity.recorded.v1")
 
 
 @EACH
