@@ -136,7 +136,7 @@ def preview(
     with database("engagement") as connection:
         contact = postgres_lookup.customer(connection, customer)
     if contact is None:
-        fail(f"Engagement knows no customer {customer!r}. `rapport profile show` finds a customer's id.", 1)
+        fail(f"Engagement knows no customer {customer!r}. `rapport customers show` finds a customer's id.", 1)
     now = datetime.now(UTC)
     # Nothing is planned, so no address has to be compared with the one of a plan.
     verdict = may_we_contact(contact, Wish(campaign, now, lambda _address: ""), now)

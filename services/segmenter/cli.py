@@ -92,7 +92,7 @@ def explain(
     """Tell whether a customer is in a segment, since when, why, when that can change by itself, and its history."""
     customer_id = customer.lower().replace("-", "")
     if not is_customer_id(customer_id):
-        fail("CUSTOMER: expected 32 hexadecimal digits, as `rapport segments members` and `rapport profile` show them.")
+        fail("CUSTOMER: expected 32 hexadecimal digits, as `rapport segments members` and `rapport customers` show.")
     with database("segmenter") as connection:
         catalogue = _known(connection, segment)
         found = segment_queries.customer(connection, customer_id)

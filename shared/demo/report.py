@@ -20,8 +20,8 @@ from shared.demo.run import Result
 from shared.local.platform import PROCESSES, Platform
 
 SHOWN: tuple[tuple[str, ...], ...] = (
-    ("profile", "show", "user_id:cdnow-00004"),
-    ("profile", "timeline", "user_id:cdnow-00004"),
+    ("customers", "show", "user_id:cdnow-00004"),
+    ("customers", "timeline", "user_id:cdnow-00004"),
     ("segments", "list"),
     ("kpi", "show", "monthly_revenue"),
     ("kpi", "show", "new_customers"),

@@ -63,7 +63,7 @@ def test_the_record_says_all_that_is_known_of_eva(told: Told, rapport: Rapport) 
     assert record.orders.first_at == told.first_order_at
     assert record.consent["marketing/email"].state == "given"
     assert record.lifecycle == "customer"
-    shown = rapport.ask("profile", "show", f"user_id:{USER}")
+    shown = rapport.ask("customers", "show", f"user_id:{USER}")
     assert canonical(decode(CustomerRecord, canonical(shown["record"]))) == canonical(record)
     version = version_of(last.headers)
     assert version is not None

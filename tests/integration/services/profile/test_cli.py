@@ -1,4 +1,4 @@
-"""`rapport profile`: one customer for people and for programs, and an answer in words for every wrong question."""
+"""`rapport customers`: one customer for people and for programs, and an answer in words for every wrong question."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import pytest
 from psycopg import AsyncConnection
 from typer.testing import CliRunner, Result
 
-from services.profile.cli import app
+from services.profile.cli.customers import app
 from shared.contracts.identities import identity_id
 from tests.integration.services.profile.test_postgres_customers import commit, new_handler
 from tests.property.services.profile.strategies import SECRET, interaction, record

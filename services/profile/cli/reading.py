@@ -1,4 +1,4 @@
-"""`rapport profile`: one customer's record and timeline."""
+"""Reading the customer: the record of one, and everything it was made of."""
 
 import re
 from collections.abc import Sequence
@@ -17,12 +17,7 @@ from shared.contracts.interactions import Activity
 from shared.contracts.money import shown
 from shared.runtime.console import database, emit, fail, table
 
-app = typer.Typer(
-    help="Customers: the record of one, and everything it was made of.",
-    epilog="Examples: rapport profile show user_id:u-17 | rapport profile timeline email:eva@example.com --last 5",
-    no_args_is_help=True,
-    add_completion=False,
-)
+app = typer.Typer(add_completion=False)
 
 _WANTED = re.compile(r"[0-9a-fA-F]{32}|[^:]+:.+", re.DOTALL)
 _MOST = 100_000
@@ -37,13 +32,8 @@ Who = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
-@app.callback()
-def profile() -> None:
-    """Customers: the record of one, and everything it was made of."""
-
-
 @app.command(
-    epilog="Examples: rapport profile show user_id:u-17 | rapport profile show email:eva@example.com --json",
+    epilog="Examples: rapport customers show user_id:u-17 | rapport customers show email:eva@example.com --json",
 )
 def show(who: Who, as_json: Json = False) -> None:
     """Show a customer's record."""
@@ -57,7 +47,7 @@ def show(who: Who, as_json: Json = False) -> None:
 
 
 @app.command(
-    epilog="Examples: rapport profile timeline user_id:u-17 | rapport profile timeline user_id:u-17 --last 500 --json",
+    epilog="Examples: rapport customers timeline user_id:u-17 | rapport customers timeline user_id:u-17 --json",
 )
 def timeline(
     who: Who,
