@@ -6,6 +6,7 @@ from datetime import date, datetime
 import msgspec
 from psycopg import AsyncConnection
 
+from services.profile.accounting import AccountSaid, said_of_accounts
 from services.profile.domain import fold
 from services.profile.domain.clusters import Stored
 from services.profile.domain.event import Event
@@ -52,6 +53,7 @@ class Rows(msgspec.Struct, frozen=True):
     entries: Sequence[Entry]
     graph: GraphChange | None = None
     remembered: Remembered | None = None
+    accounts: Mapping[str, AccountSaid] = {}
 
 
 class _Draft(msgspec.Struct, gc=False):
@@ -144,11 +146,12 @@ class ProfileHandler:
             publications.append(Publication(topic, draft.lane, event.key, message))
         changes = [_change(draft) for draft in drafts.values()]
         publications += [_publication(draft, change) for draft, change in zip(drafts.values(), changes, strict=True)]
+        accounts = said_of_accounts(entry.event for entry in entries)
         if folding is None:
-            return Decision(Rows(changes, entries), outcomes, publications)
+            return Decision(Rows(changes, entries, accounts=accounts), outcomes, publications)
         folded = folding.done()
         publications += folded.publications
-        rows = Rows(changes, entries, folded.graph, folded.remembered)
+        rows = Rows(changes, entries, folded.graph, folded.remembered, accounts)
         return Decision(rows, outcomes, publications)
 
     def _draft(self, received: Received[Event], stored: Stored | None) -> _Draft:
@@ -169,6 +172,8 @@ class ProfileHandler:
         if not rows.entries:
             return
         await self._store.write(connection, rows.changes, rows.graph, rows.entries)
+        if rows.accounts:
+            await self._store.add_to_accounts(connection, rows.accounts)
         remembered = rows.remembered
         if remembered is None:
             self._cache.put([(change.owner.id, change.after) for change in rows.changes])

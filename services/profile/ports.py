@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 from psycopg import AsyncConnection
 
+from services.profile.accounting import AccountSaid
 from services.profile.domain.clusters import Cluster, Standing, Stored, Territory
 from services.profile.domain.event import Event
 from services.profile.domain.links import Link
@@ -125,6 +126,10 @@ class CustomerStore(Protocol):
         Raises:
             StaleStateError: a row is not at the version that was read, or was added meanwhile.
         """
+        ...
+
+    async def add_to_accounts(self, connection: AsyncConnection, said: Mapping[str, AccountSaid]) -> None:
+        """Join what was said of accounts to what they are, and keep which identities said so."""
         ...
 
     def forget(self) -> None:

@@ -34,6 +34,8 @@ def account_of(event: Event) -> tuple[str, AccountState] | None:
         payload = decode(GroupPayload, said.payload)
     except MalformedMessageError:
         return None
+    if "\0" in payload.group_id:
+        return None  # no table takes it
     values = {
         name: encode(value)
         for name in payload.__struct_fields__
@@ -63,3 +65,17 @@ def record_of(account_id: str, state: AccountState) -> AccountRecord:
         for name, register in state.traits.items()
     }
     return AccountRecord(account_id=account_id, traits=traits, first_at=state.first_at, last_at=state.last_at)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(AccountState)
+
+
+def dump(state: AccountState) -> bytes:
+    """Pack a state into the bytes that are stored."""
+    return _encoder.encode(state)
+
+
+def load(document: bytes) -> AccountState:
+    """Unpack what `dump` packed."""
+    return _decoder.decode(document)

@@ -7,6 +7,8 @@ from typing import cast
 import msgspec
 from psycopg import AsyncConnection
 
+from services.profile.accounting import AccountSaid
+from services.profile.domain.account import AccountState, join
 from services.profile.domain.clusters import Cluster, Stored, Territory
 from services.profile.domain.event import Event
 from services.profile.domain.identity_rules import IdentityRules
@@ -33,6 +35,8 @@ class InMemoryCustomers:
         self.customers: dict[str, Cluster] = {}
         self.regions: dict[str, Territory] = {}
         self.edges: dict[Pair, Link] = {}
+        self.accounts: dict[str, AccountState] = {}
+        self.account_identities: set[tuple[str, bytes]] = set()
 
     async def identities(self, _connection: AsyncConnection, keys: Collection[bytes]) -> Mapping[str, Stored]:
         return {key.hex(): self.rows[key].stored() for key in keys if key in self.rows}
@@ -105,6 +109,12 @@ class InMemoryCustomers:
         for link, new in graph.links:
             _require(link.pair not in self.edges, new)
             self.edges[link.pair] = msgspec.structs.replace(link, last=link.first)
+
+    async def add_to_accounts(self, _connection: AsyncConnection, said: Mapping[str, AccountSaid]) -> None:
+        for account_id, one in said.items():
+            known = self.accounts.get(account_id)
+            self.accounts[account_id] = one.state if known is None else join(known, one.state)
+            self.account_identities |= {(account_id, key) for key in one.identities}
 
     def forget(self) -> None:
         """Nothing is remembered but the rows."""
