@@ -6,13 +6,15 @@ from datetime import date
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 
-from services.profile.adapters import postgres_graph
+from services.profile.adapters import postgres_graph, search_terms
 from services.profile.adapters.partitions import partition, statement
 from services.profile.adapters.timeline_rows import COLUMNS, SIGNATURE, TRAILER, TimelineRows
 from services.profile.domain.clusters import Cluster, Stored, Territory
+from services.profile.domain.finding import is_searched
 from services.profile.domain.links import Link
 from services.profile.domain.state import State, dump
 from services.profile.ports import Change, Entry, GraphChange, Pair, Whole
+from shared.contracts.catalogue import Family
 from shared.runtime.arrays import byteas, int8s, texts, uuids
 from shared.runtime.errors import PoisonError, StaleStateError
 from shared.runtime.failpoints import Failpoints
@@ -31,6 +33,8 @@ _INSERT = """
     ON CONFLICT (id) DO NOTHING
 """
 _COPY = f"COPY timeline ({', '.join(COLUMNS)}) FROM STDIN WITH (FORMAT binary)"
+
+_NAMES = str(Family.IDENTIFY)
 
 MOST_NEW_MONTHS = 100
 """Months made in one transaction: each takes ten of PostgreSQL's locks, of which a default server has 6,400 in all."""
@@ -120,6 +124,7 @@ class PostgresCustomers:
             await self._insert([change for change in ordered if not change.before], connection)
         else:
             await postgres_graph.write_graph(connection, changes, graph)
+        await search_terms.note(connection, _findable(changes, graph, entries))
         middle = len(entries) // 2
         try:
             async with connection.cursor().copy(_COPY) as copy:
@@ -167,6 +172,14 @@ def _state(change: Change) -> State:
     if change.after.state is None:
         raise ValueError("whoever has no place in the graph did something")
     return change.after.state
+
+
+def _findable(changes: Sequence[Change], graph: GraphChange | None, entries: Sequence[Entry]) -> list[bytes]:
+    # Who is new, and whoever may be called otherwise than before: most events are neither.
+    new = [change.key for change in changes if not change.before and is_searched(change.owner.kind)]
+    if graph is not None:
+        new += [seat.key for seat in graph.seatings if not seat.before and is_searched(seat.ref.kind)]
+    return new + list({entry.event.owner_key for entry in entries if entry.event.interaction.family == _NAMES})
 
 
 def _by_key(change: Change) -> bytes:

@@ -1,0 +1,75 @@
+"""Where a page ended, as text that a reader brings back for the next one and need not understand."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+LONGEST = 2_000
+_KEY_BYTES = 16
+
+
+class BadCursorError(ValueError):
+    """What was brought is no cursor of ours."""
+
+    def __init__(self) -> None:
+        super().__init__("expected a cursor as the page before gave it")
+
+
+class Moment(msgspec.Struct, frozen=True, array_like=True, tag="t", forbid_unknown_fields=True):
+    """The last activity of a page: its event time and its key."""
+
+    occurred_at: datetime
+    key: bytes
+
+
+class Spelt(msgspec.Struct, frozen=True, array_like=True, tag="s", forbid_unknown_fields=True):
+    """The last hit of a page among those that begin as was asked: its term and its identity."""
+
+    term: str
+    identity: bytes
+
+
+class Alike(msgspec.Struct, frozen=True, array_like=True, tag="a", forbid_unknown_fields=True):
+    """The last hit of a page among those that are only similar: how many there were before."""
+
+    seen: int
+
+
+Cursor = Moment | Spelt | Alike
+
+
+def written(cursor: Cursor) -> str:
+    """Write a cursor as text that may stand in a URL."""
+    return urlsafe_b64encode(msgspec.msgpack.encode(cursor)).rstrip(b"=").decode()
+
+
+def read(text: str, kind: type[T]) -> T:
+    """Read a cursor.
+
+    Raises:
+        BadCursorError: it is none, or another list's.
+    """
+    if len(text) > LONGEST or not text.isascii():
+        raise BadCursorError
+    try:
+        found = msgspec.msgpack.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=kind)
+    except ValueError:
+        raise BadCursorError from None
+    if not _fits(found):
+        raise BadCursorError
+    return found
+
+
+def _fits(cursor: object) -> bool:
+    match cursor:
+        case Moment(at, key):
+            return at.tzinfo is not None and len(key) == _KEY_BYTES
+        case Spelt(term, identity):
+            return len(identity) == _KEY_BYTES and "\0" not in term
+        case Alike(seen):
+            return seen >= 0
+    return False
