@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -10,7 +10,7 @@ from services.profile.domain import fold
 from services.profile.domain.clusters import Cluster, Stored
 from services.profile.domain.event import Event
 from services.profile.domain.record import Portrait, portray
-from services.profile.domain.settling import Household, Settled, Settlement, Telling
+from services.profile.domain.settling import Household, RegionChange, Settled, Settlement, Telling
 from services.profile.domain.state import State, own
 from services.profile.messages import (
     Subject,
@@ -28,6 +28,9 @@ from shared.contracts.partitioning import lane_of
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS
 from shared.runtime.handler import Publication
 
+RESOLVED_EVERY = timedelta(minutes=1)
+"""How long a large region is left as it is once events upset it: it costs by the minute and not by the event."""
+
 
 class Remembered(msgspec.Struct, frozen=True):
     """What a cache may keep: identities that are customers of their own, and clusters with those that were seen.
@@ -42,11 +45,12 @@ class Remembered(msgspec.Struct, frozen=True):
 
 
 class Folded(msgspec.Struct, frozen=True):
-    """What the events amount to besides their own entries and activities."""
+    """What the events amount to besides their own entries and activities; `upset` are regions left to the clock."""
 
     graph: GraphChange
     publications: Sequence[Publication]
     remembered: Remembered
+    upset: Mapping[str, datetime]
 
 
 @dataclass(slots=True)
@@ -119,6 +123,7 @@ class Folding:
                 draft.version += 1
         clusters = {name: _cluster(draft) for name, draft in self._drafts.items() if draft.household.seated}
         rows = {name: self._row(person) for name, person in told.people.items()}
+        regions = [self._timed(region) for region in told.regions]
         graph = GraphChange(
             [
                 Seating(
@@ -134,12 +139,18 @@ class Folding:
                 if draft.household.seated and (draft.written or draft.household.moved)
             ],
             {root: cluster.version for root, cluster in told.gone.items()},
-            told.regions,
+            regions,
             told.regions_gone,
             told.moved_regions,
             told.links,
         )  # fmt: skip
-        return Folded(graph, self._publications(), self._remembered(rows, clusters))
+        upset = {region.id: region.due for region in regions if region.due is not None}
+        return Folded(graph, self._publications(), self._remembered(rows, clusters), upset)
+
+    def _timed(self, region: RegionChange) -> RegionChange:
+        if not region.upset or region.due is not None:
+            return region
+        return msgspec.structs.replace(region, due=self._now + RESOLVED_EVERY)
 
     def _is_written(self, person: Settled, row: Stored) -> bool:
         return person.changed or row.version != _version(person.before) or person.ref.id in self._states

@@ -7,15 +7,17 @@ import msgspec
 from psycopg import AsyncConnection
 
 from services.profile.accounting import AccountSaid, said_of_accounts
+from services.profile.docket import UNTANGLE, Docket, Heard
 from services.profile.domain import fold
 from services.profile.domain.clusters import Stored
+from services.profile.domain.decisions import Applied
 from services.profile.domain.event import Event
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.months import split_by_month
 from services.profile.domain.record import portray
 from services.profile.domain.settling import Settlement
 from services.profile.domain.state import State, own
-from services.profile.folding import Folding, Remembered, activity_of, alone
+from services.profile.folding import Folded, Folding, Remembered, activity_of, alone
 from services.profile.messages import Subject, Told, activity_message, customer_message, subject_of
 from services.profile.ports import Change, CustomerStore, Entry, GraphChange
 from services.profile.reading import read
@@ -24,7 +26,7 @@ from services.profile.surveying import Surveyor
 from shared.contracts.identities import IdentityRef
 from shared.contracts.partitioning import lane_of
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS
-from shared.runtime.handler import APPLIED, DUPLICATE, Conflict, Decision, Outcome, Publication
+from shared.runtime.handler import APPLIED, DUPLICATE, Conflict, Decision, Outcome, Publication, SetDue
 from shared.runtime.records import DueInstant, Poison, Received, Record
 
 CONFLICT = Conflict("another event with the same source and message id was applied before")
@@ -36,14 +38,19 @@ class Keys(msgspec.Struct, frozen=True):
     identities: Mapping[str, bytes]
     timeline: Mapping[date, Sequence[bytes]]
     events: Sequence[Event]
+    due: Sequence[DueInstant] = ()
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """What the tables have of it; `settlement` tells who is who of those who were ever named together."""
+    """What the tables have of it; `settlement` tells who is who of those who were ever named together.
+
+    `heard` is what the clock brought instead of events.
+    """
 
     identities: Mapping[str, Stored]
     hashes: Mapping[bytes, bytes]
     settlement: Settlement | None = None
+    heard: Heard | None = None
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -53,6 +60,7 @@ class Rows(msgspec.Struct, frozen=True):
     entries: Sequence[Entry]
     graph: GraphChange | None = None
     remembered: Remembered | None = None
+    applied: Sequence[Applied] = ()
     accounts: Mapping[str, AccountSaid] = {}
 
 
@@ -82,6 +90,7 @@ class ProfileHandler:
         self._cache = cache
         self._lanes = lanes
         self._surveyor = Surveyor(store, cache, rules)
+        self._docket = Docket(store, self._surveyor)
 
     def decode(self, record: Record) -> Sequence[Event | Poison]:
         """Read the one interaction of a record."""
@@ -89,16 +98,17 @@ class ProfileHandler:
 
     def keys(self, events: Sequence[Received[Event]], due: Sequence[DueInstant]) -> Keys:
         """Name the identities and the timeline keys of these events."""
-        del due  # nothing here happens by the clock
         said = [received.event for received in events]
         identities = {event.owner.id: event.owner_key for event in said}
         for event in said:
             for other in event.others:
                 identities[other.id] = bytes.fromhex(other.id)
-        return Keys(identities, split_by_month([event.key for event in said]), said)
+        return Keys(identities, split_by_month([event.key for event in said]), said, due)
 
     async def load(self, connection: AsyncConnection, keys: Keys) -> Loaded:
         """Read which events are known, the identities that are not in the cache, and who is who of those linked."""
+        if keys.due:
+            return Loaded({}, {}, heard=await self._docket.hear(connection, keys.due))
         hashes = await self._store.hashes(connection, keys.timeline)
         cached, missing = self._cache.split(keys.identities)
         if missing:
@@ -109,8 +119,9 @@ class ProfileHandler:
     def decide(
         self, events: Sequence[Received[Event]], due: Sequence[DueInstant], state: Loaded, now: datetime
     ) -> Decision[Rows]:
-        """Tell duplicates and conflicts from new events, and fold those."""
-        del due
+        """Tell duplicates and conflicts from new events, and fold those; or do what the clock brought."""
+        if due:
+            return self._by_clock(state.heard, now)
         folding = None if state.settlement is None else Folding(state.settlement, self._lanes, now)
         hashes = dict(state.hashes)
         drafts: dict[str, _Draft] = {}
@@ -151,8 +162,18 @@ class ProfileHandler:
             return Decision(Rows(changes, entries, accounts=accounts), outcomes, publications)
         folded = folding.done()
         publications += folded.publications
-        rows = Rows(changes, entries, folded.graph, folded.remembered, accounts)
-        return Decision(rows, outcomes, publications)
+        rows = Rows(changes, entries, folded.graph, folded.remembered, accounts=accounts)
+        return Decision(rows, outcomes, publications, self._wake(folded))
+
+    def _by_clock(self, heard: Heard | None, now: datetime) -> Decision[Rows]:
+        if heard is None:
+            return Decision(Rows((), ()), ())
+        folded = Folding(heard.settlement, self._lanes, now).done()
+        rows = Rows((), (), folded.graph, folded.remembered, heard.applied)
+        return Decision(rows, (), folded.publications, self._wake(folded))
+
+    def _wake(self, folded: Folded) -> Sequence[SetDue]:
+        return [SetDue(lane_of(region, self._lanes), UNTANGLE + region, at) for region, at in folded.upset.items()]
 
     def _draft(self, received: Received[Event], stored: Stored | None) -> _Draft:
         event = received.event
@@ -169,9 +190,11 @@ class ProfileHandler:
         Raises:
             StaleStateError: somebody else wrote one of them since `load`.
         """
-        if not rows.entries:
+        if not rows.entries and rows.graph is None:
             return
         await self._store.write(connection, rows.changes, rows.graph, rows.entries)
+        if rows.applied:
+            await self._store.keep_applied(connection, rows.applied)
         if rows.accounts:
             await self._store.add_to_accounts(connection, rows.accounts)
         remembered = rows.remembered

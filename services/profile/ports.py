@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 
 from services.profile.accounting import AccountSaid
 from services.profile.domain.clusters import Cluster, Standing, Stored, Territory
+from services.profile.domain.decisions import Applied, Decision
 from services.profile.domain.event import Event
 from services.profile.domain.links import Link
 from services.profile.domain.settling import RegionChange
@@ -102,12 +103,36 @@ class CustomerStore(Protocol):
         """Read these customers and all in these regions, with every identity."""
         ...
 
+    async def people(self, connection: AsyncConnection, ids: Collection[str]) -> Whole:
+        """Read these identities alone, with what they are called, their customers and the regions of those."""
+        ...
+
+    async def upset(self, connection: AsyncConnection, regions: Collection[str]) -> frozenset[str]:
+        """Tell which of these regions wait for the clock."""
+        ...
+
     async def links(self, connection: AsyncConnection, pairs: Collection[Pair]) -> Mapping[Pair, Link]:
         """Read what is known about pairs, each with the lesser id first."""
         ...
 
     async def links_among(self, connection: AsyncConnection, ids: Collection[str]) -> Mapping[Pair, Link]:
         """Read all links of which both ends are among these."""
+        ...
+
+    async def links_of(self, connection: AsyncConnection, ids: Collection[str]) -> Mapping[Pair, Link]:
+        """Read all links of these, whoever is at the other end."""
+        ...
+
+    async def pending(self, connection: AsyncConnection, ids: Collection[str]) -> Sequence[Decision]:
+        """Read those of these decisions that were not applied yet, first decided first."""
+        ...
+
+    async def keep_applied(self, connection: AsyncConnection, applied: Sequence[Applied]) -> None:
+        """Write what came of decisions.
+
+        Raises:
+            StaleStateError: one of them was applied meanwhile.
+        """
         ...
 
     async def hashes(self, connection: AsyncConnection, keys: Mapping[date, Sequence[bytes]]) -> Mapping[bytes, bytes]:

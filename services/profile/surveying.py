@@ -1,14 +1,17 @@
 """Finding out who is who of a batch: read what its edges touch, and whole regions where summaries do not do."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
+from typing import TypeVar
 
 from psycopg import AsyncConnection
 
-from services.profile.domain.census import Census, Holdings, IncompleteError, edges_of
+from services.profile.domain.census import Census
 from services.profile.domain.clusters import Cluster, Stored, Territory
+from services.profile.domain.edges import edges_of
 from services.profile.domain.event import Event
+from services.profile.domain.holdings import Holdings, IncompleteError
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.settling import Settlement, settle
 from services.profile.ports import CustomerStore
@@ -20,6 +23,8 @@ ELSEWHERE = "a customer was merged or parted by somebody else while it was read"
 
 MANY_EVENTS = 500
 """From so many on, the heartbeats that share our event loop are let through."""
+
+T = TypeVar("T")
 
 
 class Surveyor:
@@ -58,6 +63,32 @@ class Surveyor:
         census = Census(held, self._rules)
         census.take(events)
         return settle(census)
+
+    async def attend(
+        self, connection: AsyncConnection, names: Collection[str], work: Callable[[Census], T]
+    ) -> tuple[Settlement, T]:
+        """Do what people or the clock ask for, on these people as they are in the tables and on whoever it takes.
+
+        Nothing is remembered of it and nothing taken from memory; large regions are resolved.
+
+        Raises:
+            StaleStateError: somebody else wrote meanwhile.
+        """
+        people = await self._store.people(connection, names)
+        links = await self._store.links_among(connection, people.identities)
+        held = Holdings(people.identities, people.refs, people.clusters, people.territories, links, all_links=True)
+
+        def worked() -> tuple[Settlement, T]:
+            census = Census(held, self._rules, at_once=None)
+            census.meet_all()
+            done = work(census)
+            return settle(census), done
+
+        while True:
+            try:
+                return await asyncio.to_thread(worked)
+            except IncompleteError as wanting:
+                held = await self._more(connection, held, wanting)
 
     async def _held(
         self, connection: AsyncConnection, events: Sequence[Event], identities: Mapping[str, Stored]

@@ -6,10 +6,12 @@ from datetime import date
 from psycopg import AsyncConnection
 from psycopg.errors import UniqueViolation
 
-from services.profile.adapters import postgres_graph, search_terms
+from services.profile.accounting import AccountSaid
+from services.profile.adapters import graph_rows, postgres_accounts, postgres_decisions, postgres_graph, search_terms
 from services.profile.adapters.partitions import partition, statement
 from services.profile.adapters.timeline_rows import COLUMNS, SIGNATURE, TRAILER, TimelineRows
 from services.profile.domain.clusters import Cluster, Stored, Territory
+from services.profile.domain.decisions import Applied, Decision
 from services.profile.domain.finding import is_searched
 from services.profile.domain.links import Link
 from services.profile.domain.state import State, dump
@@ -69,6 +71,14 @@ class PostgresCustomers:
         """Read these customers and all in these regions, with every identity."""
         return await postgres_graph.read_whole(connection, roots, regions)
 
+    async def people(self, connection: AsyncConnection, ids: Collection[str]) -> Whole:
+        """Read these identities alone, with what they are called, their customers and the regions of those."""
+        return await postgres_graph.read_people(connection, ids)
+
+    async def upset(self, connection: AsyncConnection, regions: Collection[str]) -> frozenset[str]:
+        """Tell which of these regions wait for the clock."""
+        return await postgres_graph.read_upset(connection, regions)
+
     async def links(self, connection: AsyncConnection, pairs: Collection[Pair]) -> Mapping[Pair, Link]:
         """Read what is known about pairs, each with the lesser id first."""
         return await postgres_graph.read_links(connection, pairs)
@@ -76,6 +86,22 @@ class PostgresCustomers:
     async def links_among(self, connection: AsyncConnection, ids: Collection[str]) -> Mapping[Pair, Link]:
         """Read all links of which both ends are among these."""
         return await postgres_graph.read_links_among(connection, ids)
+
+    async def links_of(self, connection: AsyncConnection, ids: Collection[str]) -> Mapping[Pair, Link]:
+        """Read all links of these, whoever is at the other end."""
+        return await postgres_graph.read_links_of(connection, ids)
+
+    async def pending(self, connection: AsyncConnection, ids: Collection[str]) -> Sequence[Decision]:
+        """Read those of these decisions that were not applied yet, first decided first."""
+        return await postgres_decisions.read_pending(connection, ids)
+
+    async def keep_applied(self, connection: AsyncConnection, applied: Sequence[Applied]) -> None:
+        """Write what came of decisions.
+
+        Raises:
+            StaleStateError: one of them was applied meanwhile.
+        """
+        await postgres_decisions.write_applied(connection, applied)
 
     async def hashes(self, connection: AsyncConnection, keys: Mapping[date, Sequence[bytes]]) -> Mapping[bytes, bytes]:
         """Tell which keys the timeline has, asking each month's partition for its own.
@@ -123,8 +149,10 @@ class PostgresCustomers:
             await self._update([change for change in ordered if change.before], connection)
             await self._insert([change for change in ordered if not change.before], connection)
         else:
-            await postgres_graph.write_graph(connection, changes, graph)
+            await graph_rows.write_graph(connection, changes, graph)
         await search_terms.note(connection, _findable(changes, graph, entries))
+        if not entries:
+            return
         middle = len(entries) // 2
         try:
             async with connection.cursor().copy(_COPY) as copy:
@@ -133,6 +161,10 @@ class PostgresCustomers:
                 await copy.write(self._rows.pack(entries[middle:]) + TRAILER)
         except UniqueViolation as error:
             raise StaleStateError("an event of this batch was added to the timeline by somebody else") from error
+
+    async def add_to_accounts(self, connection: AsyncConnection, said: Mapping[str, AccountSaid]) -> None:
+        """Join what was said of accounts to what they are, and keep which identities said so."""
+        await postgres_accounts.add_to_accounts(connection, said)
 
     async def _update(self, changes: Sequence[Change], connection: AsyncConnection) -> None:
         if not changes:

@@ -3,101 +3,36 @@
 What is not loaded is asked for: a pass that raises `IncompleteError` is made anew once it is there.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
-import msgspec
-
-from services.profile.domain.clusters import Cluster, Stored, Territory
+from services.profile.domain.clusters import Stored, Territory
+from services.profile.domain.edges import edges_of
 from services.profile.domain.event import Event
-from services.profile.domain.graph import Counts, Region, Turn, added, crowded, is_contested, resolve
+from services.profile.domain.graph import Region, Turn, added, crowded, is_contested, resolve
+from services.profile.domain.holdings import Area, Group, Holdings, IncompleteError, Pair, Person
 from services.profile.domain.identity_rules import IdentityRules
-from services.profile.domain.links import Cause, Edge, Link, Mark, Node, edge
+from services.profile.domain.links import Block, Edge, Link, Node, Word
 from services.profile.domain.naming import elder, met_at
-from services.profile.domain.sighting import Refused, Seat, Sighted, Unchanged, United, Untangle, sight
-from shared.contracts.catalogue import ALIAS
+from services.profile.domain.sighting import Outcome, Refused, Seat, Unchanged, United, Untangle, block, decide, sight
 from shared.contracts.identities import IdentityRef
 
-Pair = tuple[str, str]
+MOST_AT_ONCE = 2000
+"""Identities of which a batch of events resolves the links anew; a larger region waits for the clock.
 
-
-class IncompleteError(Exception):
-    """These customers, or all in these regions, must be read with every identity and every link among them."""
-
-    def __init__(self, roots: frozenset[str], regions: frozenset[str]) -> None:
-        super().__init__(f"{len(roots)} customers and {len(regions)} regions must be read whole")
-        self.roots = roots
-        self.regions = regions
-
-
-class Holdings(msgspec.Struct, frozen=True):
-    """What was read: identities, their customers, the regions of those, and links.
-
-    Of the customers in `whole`, and of all in the regions of `whole_regions`, every identity is here, with every link
-    among all that are here; else only the links that were asked for.
-    """
-
-    identities: Mapping[str, Stored]
-    refs: Mapping[str, IdentityRef]
-    clusters: Mapping[str, Cluster]
-    territories: Mapping[str, Territory]
-    links: Mapping[Pair, Link]
-    whole: frozenset[str] = frozenset()
-    whole_regions: frozenset[str] = frozenset()
-    all_links: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Area:
-    """A region while edges are taken; uncontested, it is one group's own."""
-
-    counts: Counts
-    last: Turn | None
-    contested: bool
-    rows: dict[str, Territory]
-    groups: "set[Group]" = field(default_factory=set)
-    whole: bool = True
-    changed: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Group:
-    """A customer while edges are taken: identities that are here, and clusters that are in it as they were.
-
-    `touched` says that its version must move.
-    """
-
-    elder: Node
-    counts: Counts
-    size: int
-    area: Area
-    people: set[str]
-    clusters: set[str]
-    touched: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Person:
-    """An identity while edges are taken; `before` is how it stood."""
-
-    ref: IdentityRef
-    stored: Stored | None
-    before: Node
-    node: Node
-    group: Group
-
-    @property
-    def customer(self) -> str:
-        """Return whose it was."""
-        return self.ref.id if self.stored is None or self.stored.root is None else self.stored.root
+Twice as many as one may be met with, so that a star is taken apart as soon as it stands for nobody.
+"""
 
 
 class Census:
-    """Takes a batch's events; then `people`, `groups`, `areas` and `changed_links` say what became of whom."""
+    """Takes a batch's events, or people's decisions; then `people` and `changed_links` say what became of whom.
 
-    def __init__(self, held: Holdings, rules: IdentityRules) -> None:
+    Regions of more than `at_once` identities are left upset instead of resolved; None resolves all.
+    """
+
+    def __init__(self, held: Holdings, rules: IdentityRules, at_once: int | None = MOST_AT_ONCE) -> None:
         self.held = held
         self.rules = rules
+        self._at_once = at_once
         self.people: dict[str, Person] = {}
         self.links: dict[Pair, Link] = dict(held.links)
         self.changed_links: dict[Pair, Link | None] = {}
@@ -111,15 +46,74 @@ class Census:
         Raises:
             IncompleteError: more must be read first.
         """
-        for name in self.held.identities:
-            if name in self.held.refs:
-                self._known(self.held.refs[name], self.held.identities[name])
+        self.meet_all()
         for event in events:
             self._meet(event.owner, event)
             for other in event.others:
                 self._meet(other, event)
             for one in edges_of(event):
                 self._take(one)
+
+    def meet_all(self) -> None:
+        """Seat everybody who was read."""
+        for name in self.held.identities:
+            if name in self.held.refs:
+                self._known(self.held.refs[name], self.held.identities[name])
+
+    def say(self, one: str, other: str, word: Word) -> None:
+        """Take a person's decision about two identities that are here, with what is known of the pair.
+
+        Raises:
+            IncompleteError: more must be read first.
+        """
+        a, b = self.people[min(one, other)], self.people[max(one, other)]
+        known = self.links.get((a.ref.id, b.ref.id))
+        link, outcome = decide(_seat(a), _seat(b), known, word)
+        if link is known:  # people said something else later
+            return
+        self.links[link.pair] = link
+        self.changed_links.setdefault(link.pair, known)
+        for person in (a, b):
+            person.group.touched = person.group.area.changed = True
+        self._follow(outcome, (a, b))
+
+    def block(self, name: str, decision: Block) -> None:
+        """Take a person's decision about one identity that is here, with all its links and whom they lead to.
+
+        Raises:
+            IncompleteError: more must be read first.
+        """
+        person = self.people[name]
+        ends = {end for pair in self.links if name in pair for end in pair} if not decision.blocked else {name}
+        partners = [self.people[end] for end in sorted(ends)]
+        node, outcome = block(_seat(person), map(_seat, partners), decision)
+        if node is person.node:
+            return
+        person.group.touched = person.group.area.changed = True
+        self._see(person, node)
+        self._follow(outcome, (person, *partners))
+
+    def gather(self, names: Iterable[str]) -> None:
+        """See that of these identities' customers everybody is here, with every link among all who are.
+
+        Raises:
+            IncompleteError: they must be read first.
+        """
+        roots = {root for name in names for root in self.people[name].group.clusters} - self.held.whole
+        if roots or not self.held.all_links:
+            raise IncompleteError(frozenset(roots), frozenset())
+
+    def straighten(self, region: str) -> None:
+        """Resolve a region that was left upset.
+
+        Raises:
+            IncompleteError: it must be read first.
+        """
+        area = self._areas.get(region)
+        if area is None:
+            raise IncompleteError(frozenset(), frozenset({region}))
+        if area.upset and region not in self.dissolved:
+            self._untangle([area])
 
     def _meet(self, ref: IdentityRef, event: Event) -> None:
         person = self.people.get(ref.id)
@@ -183,6 +177,7 @@ class Census:
             row = self.held.territories[name]
             whole = name in self.held.whole_regions
             area = Area(row.summary.counts, row.summary.last, contested=True, rows={name: row}, whole=whole)
+            area.upset = row.due is not None
             self._areas[name] = area
         return area
 
@@ -206,10 +201,11 @@ class Census:
             if fresh or node is not person.node or not settled:
                 person.group.touched = person.group.area.changed = True
                 self._see(person, node)
-        self._follow(a, b, sighted)
+        self._follow(sighted.outcome, (a, b))
 
-    def _follow(self, a: Person, b: Person, sighted: Sighted) -> None:
-        match sighted.outcome:
+    def _follow(self, outcome: Outcome, people: tuple[Person, ...]) -> None:
+        a, b = people[0], people[-1]
+        match outcome:
             case Unchanged(last):
                 area = a.group.area
                 if area.last != last:
@@ -221,10 +217,21 @@ class Census:
             case Refused(_, last):
                 self._unite_areas(a.group.area, b.group.area, last)
             case Untangle(regions):
-                areas = {str(id(person.group.area)): person.group.area for person in (a, b)}
-                self._untangle([areas[name] for name in sorted(regions)])
+                known = {str(id(person.group.area)): person.group.area for person in people}
+                areas = [known[name] for name in sorted(regions)]
+                if self._at_once is None or sum(map(_size, areas)) <= self._at_once:
+                    self._untangle(areas)
+                else:
+                    self._upset(areas)
 
-    def _unite_areas(self, one: Area, other: Area, last: Turn) -> None:
+    def _upset(self, areas: list[Area]) -> None:
+        first, *others = areas
+        for other in others:
+            lasts = [area.last for area in (first, other) if area.last is not None]
+            self._unite_areas(first, other, max(lasts, default=None))
+        first.upset = first.changed = True
+
+    def _unite_areas(self, one: Area, other: Area, last: Turn | None) -> None:
         one.last, one.changed = last, True
         if one is other:
             return
@@ -233,6 +240,7 @@ class Census:
         one.rows |= other.rows
         one.groups |= other.groups
         one.whole = one.whole and other.whole
+        one.upset = one.upset or other.upset
         for group in other.groups:
             group.area = one
         for name in other.rows:
@@ -280,16 +288,6 @@ class Census:
                 self.people[name].group = group
 
 
-def edges_of(event: Event) -> list[Edge]:
-    """List an event's edges, from its owner to each other identity."""
-    if not event.others:
-        return []
-    said, owner = event.interaction, event.owner.id
-    mark = Mark(event.occurred_at, said.message_id, said.source)
-    cause = Cause.ALIAS if said.name == ALIAS else Cause.EVENT
-    return [edge(owner, other.id, mark, cause) for other in event.others]
-
-
 def _seat(person: Person) -> Seat:
     group = person.group
     area = group.area
@@ -298,3 +296,7 @@ def _seat(person: Person) -> Seat:
 
 def _links_anew(before: Link | None, after: Link) -> bool:
     return before is None or (before.first, before.cause) != (after.first, after.cause)
+
+
+def _size(area: Area) -> int:
+    return sum(area.counts.values())

@@ -70,10 +70,11 @@ class RegionSummary(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Territory(msgspec.Struct, frozen=True, gc=False):
-    """A contested region as the table has it."""
+    """A contested region as the table has it; `due` is when the clock resolves it, if it was left upset."""
 
     version: int
     summary: RegionSummary
+    due: datetime | None = None
 
 
 def standing_of(node: Node, *, told: bool) -> Standing:

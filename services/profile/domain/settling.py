@@ -2,13 +2,15 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import Enum
 from functools import reduce
 
 import msgspec
 
-from services.profile.domain.census import Area, Census, Group, IncompleteError, Person
+from services.profile.domain.census import Census
 from services.profile.domain.clusters import Cluster, RegionSummary, Standing, Stored, Summary, standing_of
+from services.profile.domain.holdings import Area, Group, IncompleteError, Person
 from services.profile.domain.join import join
 from services.profile.domain.links import Link
 from services.profile.domain.record import Portrait
@@ -72,12 +74,17 @@ class Household(msgspec.Struct, frozen=True, gc=False):
 
 
 class RegionChange(msgspec.Struct, frozen=True, gc=False):
-    """A contested region as it is to be; `before` is the version to be found, 0 if there is no row."""
+    """A region with a row as it is to be; `before` is the version to be found, 0 if there is no row.
+
+    If it is `upset`, the clock is to resolve it: at `due`, or when the clock says so if that is not settled yet.
+    """
 
     id: str
     before: int
     version: int
     summary: RegionSummary
+    upset: bool = False
+    due: datetime | None = None
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -142,7 +149,7 @@ class _Regions:
         self.gone = {name: row.version for name, row in census.dissolved.items()}
         self.moved: dict[str, str] = {}
         self._least = max(self.gone.values(), default=0)
-        areas = {id(group.area): group.area for group in groups if group.area.contested}
+        areas = {id(group.area): group.area for group in groups if group.area.kept}
         for key, area in areas.items():
             self._ids[key] = self._keep(area)
 
@@ -153,12 +160,13 @@ class _Regions:
         summary = RegionSummary(area.counts, area.last)
         if not area.rows:
             name = self._name(area)
-            self.changes.append(RegionChange(name, 0, self._least + 1, summary))
+            self.changes.append(RegionChange(name, 0, self._least + 1, summary, area.upset))
             return name
         name, *others = sorted(area.rows)
         if area.changed:
             version = max(row.version for row in area.rows.values()) + 1
-            self.changes.append(RegionChange(name, area.rows[name].version, version, summary))
+            due = min((row.due for row in area.rows.values() if row.due is not None), default=None)
+            self.changes.append(RegionChange(name, area.rows[name].version, version, summary, area.upset, due))
         for other in others:
             self.gone[other] = area.rows[other].version
             self.moved[other] = name
@@ -173,7 +181,7 @@ class _Regions:
 def _household(census: Census, group: Group, regions: _Regions) -> Household:
     name = group.elder.id
     before = census.held.clusters.get(name)
-    seated = group.size > 1 or group.area.contested
+    seated = group.size > 1 or group.area.kept
     region = regions.of(group.area)
     people = [census.people[one] for one in sorted(group.people)]
     newcomers = [person for person in people if person.customer not in group.clusters]
@@ -201,7 +209,7 @@ def _household(census: Census, group: Group, regions: _Regions) -> Household:
         memberships = {one: count for one, count in memberships.items() if one in state.identities}
     elif not seated and _membership(people[0], name) > 1:
         memberships = {name: _membership(people[0], name)}
-    last = None if group.area.contested else group.area.last
+    last = None if group.area.kept else group.area.last
     elder = group.elder
     summary = Summary(elder.kind, elder.first_at, group.size, group.counts, last, active, memberships)
     touched = group.touched or not settled_as_before

@@ -23,6 +23,7 @@ _DECISIONS = """
     )
 """
 _ABOUT = "CREATE INDEX decisions_identities_idx ON profile.decisions USING gin (identities)"
+_WHEN = "CREATE INDEX decisions_decided_at_idx ON profile.decisions (decided_at)"
 
 # What came of it, written once, in the transaction that moved the customers. `ruling` is what the graph took, and all
 # that a rebuild needs: decisions are entries of the set of links, each with its decision's time and id.
@@ -54,7 +55,7 @@ _DUE = "ALTER TABLE profile.regions ADD COLUMN untangle_due timestamptz"
 
 def upgrade() -> None:
     """Make room for decisions; nothing that is there changes."""
-    for statement in (_DECISIONS, _ABOUT, _APPLIED, _APPEND_ONLY, _DUE):
+    for statement in (_DECISIONS, _ABOUT, _WHEN, _APPLIED, _APPEND_ONLY, _DUE):
         op.execute(statement)
     for table in ("decisions", "decisions_applied"):
         op.execute(_KEPT.format(table=table))

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from services.profile.accounting import AccountSaid
 from services.profile.domain.account import AccountState, join
 from services.profile.domain.clusters import Cluster, Stored, Territory
+from services.profile.domain.decisions import Applied, Decision
 from services.profile.domain.event import Event
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.links import Link
@@ -35,6 +36,8 @@ class InMemoryCustomers:
         self.customers: dict[str, Cluster] = {}
         self.regions: dict[str, Territory] = {}
         self.edges: dict[Pair, Link] = {}
+        self.decisions: dict[str, Decision] = {}
+        self.applied: dict[str, Applied] = {}
         self.accounts: dict[str, AccountState] = {}
         self.account_identities: set[tuple[str, bytes]] = set()
 
@@ -60,6 +63,29 @@ class InMemoryCustomers:
 
     async def links_among(self, _connection: AsyncConnection, ids: Collection[str]) -> Mapping[Pair, Link]:
         return {pair: link for pair, link in self.edges.items() if pair[0] in ids and pair[1] in ids}
+
+    async def links_of(self, _connection: AsyncConnection, ids: Collection[str]) -> Mapping[Pair, Link]:
+        return {pair: link for pair, link in self.edges.items() if pair[0] in ids or pair[1] in ids}
+
+    async def people(self, connection: AsyncConnection, ids: Collection[str]) -> Whole:
+        rows = {name: self.rows[key] for name in ids if (key := bytes.fromhex(name)) in self.rows}
+        roots = {one.after.root for one in rows.values() if one.after.root is not None}
+        clusters, territories = await self.clusters(connection, roots)
+        refs = {name: row.ref for name, row in rows.items()}
+        return Whole({name: row.stored() for name, row in rows.items()}, refs, clusters, territories)
+
+    async def upset(self, _connection: AsyncConnection, regions: Collection[str]) -> frozenset[str]:
+        return frozenset(one for one in regions if one in self.regions and self.regions[one].due is not None)
+
+    async def pending(self, _connection: AsyncConnection, ids: Collection[str]) -> Sequence[Decision]:
+        waiting = [one for one in self.decisions.values() if one.id in ids and one.id not in self.applied]
+        return sorted(waiting, key=lambda one: one.mark)
+
+    async def keep_applied(self, _connection: AsyncConnection, applied: Sequence[Applied]) -> None:
+        for one in applied:
+            if one.decision.id in self.applied:
+                raise StaleStateError("a decision was applied by somebody else")
+            self.applied[one.decision.id] = one
 
     async def hashes(self, _connection: AsyncConnection, keys: Mapping[date, Sequence[bytes]]) -> Mapping[bytes, bytes]:
         wanted = [key for some in keys.values() for key in some]
@@ -101,7 +127,7 @@ class InMemoryCustomers:
         for one in graph.clusters:
             region = one.after.region if one.moves else self.customers[one.root].region
             self.customers[one.root] = msgspec.structs.replace(_copied(one.after), region=region)
-        self.regions |= {one.id: Territory(one.version, one.summary) for one in graph.regions}
+        self.regions |= {one.id: Territory(one.version, one.summary, one.due) for one in graph.regions}
         for root, cluster in self.customers.items():
             target = graph.moved_regions.get(cluster.region or "")
             if target is not None:
