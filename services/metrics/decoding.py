@@ -11,19 +11,22 @@ from services.metrics.domain.events import (
     CustomerSeen,
     Erased,
     Event,
+    Membership,
     MessageReached,
+    Order,
     OrderTotal,
+    Rearranged,
     SegmentChanged,
 )
 from services.metrics.domain.months import day_of
 from shared.contracts.catalogue import ORDER_COMPLETED
 from shared.contracts.codec import MalformedMessageError, decode
-from shared.contracts.customers import Lifecycle
+from shared.contracts.customers import CustomerRedirect, Lifecycle
 from shared.contracts.envelope import header, sequence_of, version_of
 from shared.contracts.interactions import Activity, OrderPayload
 from shared.contracts.money import Money
 from shared.contracts.outreach import OutreachEvent
-from shared.contracts.segments import SegmentChange
+from shared.contracts.segments import MergeCause, SegmentChange
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH, SEGMENT_CHANGES
 from shared.runtime.records import Poison, Record
 
@@ -31,7 +34,9 @@ NO_CURRENCY = "XXX"
 """ISO 4217's own code for "no currency is involved": an order without a total counts, and costs nothing."""
 
 FREE = OrderTotal(NO_CURRENCY, Decimal(0))
+REDIRECTED = "customer.redirected.v1"
 _ID_BYTES = 16
+_LARGEST_MEMBERSHIP = 2**31 - 1
 _MOST_DIGITS = 30
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _AT = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
@@ -43,6 +48,7 @@ class CustomerHead(msgspec.Struct, frozen=True):
 
     customer_id: str
     lifecycle: Lifecycle
+    memberships: dict[str, int] = {}
 
 
 class UnreadableError(Exception):
@@ -75,7 +81,12 @@ def _activity(record: Record) -> Event:
     if activity.name == ORDER_COMPLETED:
         payload = decode(OrderPayload, activity.payload)
         order = FREE if payload.total is None else _total(payload.total)
-    return ActivitySeen(_customer(activity.customer_id), day_of(activity.occurred_at), order)
+    identity, day = _id(activity.identity_id, "$.identity_id"), day_of(activity.occurred_at)
+    if activity.identity_id == activity.customer_id and activity.membership_version == 1:
+        return ActivitySeen(identity, day, order)
+    whose = _id(activity.customer_id)
+    number = _number(activity.membership_version, "$.membership_version")
+    return ActivitySeen(identity, day, order, Membership(identity, whose, number))
 
 
 def _customer_record(record: Record) -> Event:
@@ -84,15 +95,30 @@ def _customer_record(record: Record) -> Event:
         raise UnreadableError("no_version", "headers", "ce_incarnation and ce_version")
     order = (version.incarnation, version.number)
     if record.value is None:
-        return CustomerSeen(_customer((record.key or b"").decode("utf-8", "replace")), order, None)
+        return CustomerSeen(_id((record.key or b"").decode("utf-8", "replace")), order, None)
+    if header(record.headers, "ce_type") == REDIRECTED:
+        return _redirect(decode(CustomerRedirect, record.value), order)
     head = decode(CustomerHead, record.value)
-    return CustomerSeen(_customer(head.customer_id), order, head.lifecycle)
+    customer = _id(head.customer_id)
+    return CustomerSeen(customer, order, head.lifecycle, _memberships(head.memberships, customer))
+
+
+def _redirect(redirect: CustomerRedirect, order: Order) -> Event:
+    whose = _id(redirect.redirect_to, "$.redirect_to")
+    return CustomerSeen(_id(redirect.customer_id), order, None, _memberships(redirect.memberships, whose))
+
+
+def _memberships(told: Mapping[str, int], customer: bytes) -> tuple[Membership, ...]:
+    path = "$.memberships[...]"
+    return tuple(Membership(_id(each, path), customer, _number(number, path)) for each, number in told.items())
 
 
 def _segment_change(record: Record) -> Event:
     if record.value is None:
         return Erased()
     change = decode(SegmentChange, record.value)
+    if isinstance(change.cause, MergeCause):
+        return Rearranged()
     return SegmentChanged(record.partition, change.segment, day_of(change.effective_at), change.change)
 
 
@@ -128,14 +154,20 @@ def _check_version(record: Record) -> None:
         raise UnreadableError("unknown_event_type", "headers.ce_type", "a type that ends in .v1")
 
 
-def _customer(text: str) -> bytes:
+def _id(text: str, path: str = "$.customer_id") -> bytes:
     try:
-        customer = bytes.fromhex(text)
+        found = bytes.fromhex(text)
     except ValueError:
-        customer = b""
-    if len(customer) != _ID_BYTES:
-        raise UnreadableError("bad_customer_id", "$.customer_id", "32 hexadecimal digits")
-    return customer
+        found = b""
+    if len(found) != _ID_BYTES:
+        raise UnreadableError("bad_customer_id" if path == "$.customer_id" else "bad_id", path, "32 hexadecimal digits")
+    return found
+
+
+def _number(number: int, path: str) -> int:
+    if not 0 < number <= _LARGEST_MEMBERSHIP:
+        raise UnreadableError("bad_membership", path, f"a number from 1 to {_LARGEST_MEMBERSHIP}")
+    return number
 
 
 def _total(total: Money) -> OrderTotal:

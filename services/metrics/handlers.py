@@ -53,6 +53,9 @@ class MetricsHandler:
                 known = counted.get(event.customer)
                 if known is not None and event.order <= known:
                     outcomes.append(DUPLICATE)
+                    if event.memberships:
+                        # What it says of identities counts by their own numbers, so that no order shows in the tables.
+                        fresh.append(event)
                     continue
                 counted[event.customer] = event.order
             outcomes.append(APPLIED)

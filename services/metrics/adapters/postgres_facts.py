@@ -12,26 +12,26 @@ from shared.runtime.arrays import int4s, int8s, texts, uuids
 
 _VERSIONS = "SELECT customer_id, incarnation, version FROM customer_facts WHERE customer_id = ANY(%s)"
 _ORDERS = """
-    INSERT INTO order_facts AS f (customer_id, day, currency, orders, revenue)
-    SELECT customer_id, date '1970-01-01' + day, currency, orders, revenue::numeric
-    FROM unnest(%s, %s, %s, %s, %s) AS n (customer_id, day, currency, orders, revenue)
-    ON CONFLICT (customer_id, day, currency)
+    INSERT INTO order_facts AS f (identity_id, day, currency, orders, revenue)
+    SELECT identity_id, date '1970-01-01' + day, currency, orders, revenue::numeric
+    FROM unnest(%s, %s, %s, %s, %s) AS n (identity_id, day, currency, orders, revenue)
+    ON CONFLICT (identity_id, day, currency)
     DO UPDATE SET orders = f.orders + excluded.orders, revenue = f.revenue + excluded.revenue
 """
 # The second smallest of two pairs in order: the greater of both firsts, or one of the seconds. A null never counts.
 _FIRST_DAYS = """
-    INSERT INTO first_orders AS f (customer_id, first_day, second_day)
-    SELECT customer_id, date '1970-01-01' + first_day, date '1970-01-01' + nullif(second_day, %s)
-    FROM unnest(%s, %s, %s) AS n (customer_id, first_day, second_day)
-    ON CONFLICT (customer_id) DO UPDATE SET
+    INSERT INTO first_orders AS f (identity_id, first_day, second_day)
+    SELECT identity_id, date '1970-01-01' + first_day, date '1970-01-01' + nullif(second_day, %s)
+    FROM unnest(%s, %s, %s) AS n (identity_id, first_day, second_day)
+    ON CONFLICT (identity_id) DO UPDATE SET
         first_day = least(f.first_day, excluded.first_day),
         second_day = least(greatest(f.first_day, excluded.first_day), f.second_day, excluded.second_day)
     WHERE f.second_day IS NULL OR excluded.first_day < f.second_day
 """
 _ACTIVITIES = """
-    INSERT INTO activity_facts AS f (customer_id, month, events)
-    SELECT customer_id, date '1970-01-01' + month, events FROM unnest(%s, %s, %s) AS n (customer_id, month, events)
-    ON CONFLICT (month, customer_id) DO UPDATE SET events = f.events + excluded.events
+    INSERT INTO activity_facts AS f (identity_id, month, events)
+    SELECT identity_id, date '1970-01-01' + month, events FROM unnest(%s, %s, %s) AS n (identity_id, month, events)
+    ON CONFLICT (month, identity_id) DO UPDATE SET events = f.events + excluded.events
 """
 _CHANGES = """
     INSERT INTO segment_facts AS f (lane, segment, day, change, changes)
@@ -56,6 +56,17 @@ _CUSTOMERS = """
     ON CONFLICT (customer_id) DO UPDATE SET
         lifecycle = excluded.lifecycle, incarnation = excluded.incarnation, version = excluded.version
     WHERE (f.incarnation, f.version) < (excluded.incarnation, excluded.version)
+"""
+# Most activities of a device say what is known of it: that writes nothing, and not even locks the row.
+_MEMBERSHIPS = """
+    INSERT INTO memberships AS m (identity_id, customer_id, number)
+    SELECT identity_id, customer_id, number FROM unnest(%s, %s, %s) AS n (identity_id, customer_id, number)
+    WHERE NOT EXISTS (
+        SELECT FROM memberships k
+        WHERE k.identity_id = n.identity_id AND (k.number, k.customer_id) >= (n.number, n.customer_id)
+    )
+    ON CONFLICT (identity_id) DO UPDATE SET customer_id = excluded.customer_id, number = excluded.number
+    WHERE (m.number, m.customer_id) < (excluded.number, excluded.customer_id)
 """
 _NO_DAY = -(2**31)
 
@@ -85,6 +96,8 @@ class PostgresFacts:
             await _add_messages(connection, [message for _, message in sorted(facts.messages.items(), key=_by_key)])
         if facts.customers:
             await _add_customers(connection, [customer for _, customer in sorted(facts.customers.items(), key=_by_key)])
+        if facts.memberships:
+            await _add_memberships(connection, sorted(facts.memberships.items()))
 
 
 def _by_key(item: tuple[K, V]) -> K:
@@ -96,7 +109,7 @@ async def _add_orders(connection: AsyncConnection, orders: Iterable[tuple[tuple[
     await connection.execute(
         _ORDERS,
         (
-            uuids([customer for customer, _, _, _ in rows]),
+            uuids([identity for identity, _, _, _ in rows]),
             int4s([day for _, day, _, _ in rows]),
             texts([currency for _, _, currency, _ in rows]),
             int8s([total.orders for _, _, _, total in rows]),
@@ -110,7 +123,7 @@ async def _add_first_days(connection: AsyncConnection, first_days: Sequence[tupl
         _FIRST_DAYS,
         (
             _NO_DAY,
-            uuids([customer for customer, _ in first_days]),
+            uuids([identity for identity, _ in first_days]),
             int4s([days.first for _, days in first_days]),
             int4s([_NO_DAY if days.second is None else days.second for _, days in first_days]),
         ),
@@ -121,7 +134,7 @@ async def _add_activities(connection: AsyncConnection, activities: Sequence[tupl
     await connection.execute(
         _ACTIVITIES,
         (
-            uuids([customer for (customer, _), _ in activities]),
+            uuids([identity for (identity, _), _ in activities]),
             int4s([month for (_, month), _ in activities]),
             int8s([events for _, events in activities]),
         ),
@@ -166,5 +179,16 @@ async def _add_customers(connection: AsyncConnection, customers: Sequence[Custom
             texts([customer.lifecycle for customer in customers]),
             int4s([customer.order[0] for customer in customers]),
             int8s([customer.order[1] for customer in customers]),
+        ),
+    )
+
+
+async def _add_memberships(connection: AsyncConnection, memberships: Sequence[tuple[bytes, tuple[int, bytes]]]) -> None:
+    await connection.execute(
+        _MEMBERSHIPS,
+        (
+            uuids([identity for identity, _ in memberships]),
+            uuids([customer for _, (_, customer) in memberships]),
+            int4s([number for _, (number, _) in memberships]),
         ),
     )

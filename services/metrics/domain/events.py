@@ -15,20 +15,36 @@ class OrderTotal(msgspec.Struct, frozen=True):
     amount: Decimal
 
 
-class ActivitySeen(msgspec.Struct, frozen=True):
-    """Somebody did something. `customer` is 16 bytes, `day` counts from 1970-01-01 in UTC, `order` if it was one."""
+class Membership(msgspec.Struct, frozen=True):
+    """Whose an identity is (16 bytes each); of two about one identity the greater `number` is believed.
 
+    An identity of which nothing was told is a customer of its own, which is number 0.
+    """
+
+    identity: bytes
     customer: bytes
+    number: int
+
+
+class ActivitySeen(msgspec.Struct, frozen=True):
+    """An identity did something. `identity` is 16 bytes, `day` counts from 1970-01-01 in UTC, `order` if it was one.
+
+    `membership` is nothing for an identity that is its own and only customer.
+    """
+
+    identity: bytes
     day: int
     order: OrderTotal | None
+    membership: Membership | None = None
 
 
 class CustomerSeen(msgspec.Struct, frozen=True):
-    """A customer's record at one version; no lifecycle means that the record is gone."""
+    """What stands under a customer's id at one version; no lifecycle: gone, or somebody else's now."""
 
     customer: bytes
     order: Order
     lifecycle: str | None
+    memberships: tuple[Membership, ...] = ()
 
 
 class SegmentChanged(msgspec.Struct, frozen=True):
@@ -52,8 +68,12 @@ class MessageReached(msgspec.Struct, frozen=True):
     rule: str | None
 
 
+class Rearranged(msgspec.Struct, frozen=True):
+    """Somebody is in a segment, or no longer, because who is who changed: nobody came and nobody went."""
+
+
 class Erased(msgspec.Struct, frozen=True):
     """Somebody was erased: the message keeps its place in the log and says nothing."""
 
 
-Event = ActivitySeen | CustomerSeen | SegmentChanged | MessageReached | Erased
+Event = ActivitySeen | CustomerSeen | SegmentChanged | Rearranged | MessageReached | Erased

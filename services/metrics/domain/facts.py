@@ -3,7 +3,10 @@
 Each kind is a map from a key to a value, and two maps combine value by value: counts and money add up, the two
 earliest order days are the two smallest of both, of two states the later one counts. That makes facts a commutative
 monoid, with no facts as its zero; repeats are told apart before they come here (activities, changes and messages by
-their sequence) or change nothing (customers by their version).
+their sequence) or change nothing (customers by their version, memberships by their number).
+
+What was done is kept by identity. Whose an identity is stands beside it and is looked up when a KPI is read, so a merge
+corrects the past, and its undoing brings it back.
 """
 
 from collections.abc import Iterable
@@ -11,7 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
 from typing import TypeVar
 
-from services.metrics.domain.events import ActivitySeen, CustomerSeen, Event, MessageReached, SegmentChanged
+from services.metrics.domain.events import ActivitySeen, CustomerSeen, Event, Membership, MessageReached, SegmentChanged
 from services.metrics.domain.months import first_of_month
 
 EXACT = Context(prec=100, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
@@ -30,7 +33,7 @@ class OrderSum:
 
 @dataclass(frozen=True, slots=True)
 class FirstDays:
-    """The days of somebody's first two orders; no second if there was one."""
+    """The days of an identity's first two orders; no second if there was one."""
 
     first: int
     second: int | None = None
@@ -40,9 +43,10 @@ class FirstDays:
 class Facts:
     """What some events amount to.
 
-    `orders` by (customer, day, currency), `first_days` by customer, `activities` (events) by (customer, first day of
+    `orders` by (identity, day, currency), `first_days` by identity, `activities` (events) by (identity, first day of
     the month), `changes` (count) by (lane, segment, day, change), `messages` by message key and `customers` by
-    customer, each at its latest.
+    customer, each at its latest. `memberships` is (number, customer) by identity, the greatest that was told, and
+    number 0 for each customer that another identity was said to be of: so all identities of a customer are in it.
     """
 
     orders: dict[tuple[bytes, int, str], OrderSum] = field(default_factory=dict)
@@ -51,6 +55,7 @@ class Facts:
     changes: dict[tuple[int, str, int, str], int] = field(default_factory=dict)
     messages: dict[str, MessageReached] = field(default_factory=dict)
     customers: dict[bytes, CustomerSeen] = field(default_factory=dict)
+    memberships: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
 
 
 def facts_of(events: Iterable[Event]) -> Facts:
@@ -59,17 +64,21 @@ def facts_of(events: Iterable[Event]) -> Facts:
     for event in events:
         match event:
             case ActivitySeen():
-                _count(facts.activities, (event.customer, first_of_month(event.day)), 1)
+                _count(facts.activities, (event.identity, first_of_month(event.day)), 1)
+                if event.membership is not None:
+                    _take_membership(facts.memberships, event.membership)
                 if event.order is not None:
-                    _add_order(facts.orders, (event.customer, event.day, event.order.currency), event.order.amount)
-                    _add_days(facts.first_days, event.customer, FirstDays(event.day))
+                    _add_order(facts.orders, (event.identity, event.day, event.order.currency), event.order.amount)
+                    _add_days(facts.first_days, event.identity, FirstDays(event.day))
             case SegmentChanged():
                 _count(facts.changes, (event.lane, event.segment, event.day, event.change), 1)
             case MessageReached():
                 _keep_later(facts.messages, event.message_key, event)
             case CustomerSeen():
                 _keep_later(facts.customers, event.customer, event)
-            case _:  # somebody erased: nothing is kept
+                for membership in event.memberships:
+                    _take_membership(facts.memberships, membership)
+            case _:  # somebody was erased, or nobody moved: nothing is kept
                 pass
     return facts
 
@@ -83,12 +92,13 @@ def combine(one: Facts, other: Facts) -> Facts:
         dict(one.changes),
         dict(one.messages),
         dict(one.customers),
+        dict(one.memberships),
     )
     for place, total in other.orders.items():
         known = result.orders.get(place)
         result.orders[place] = total if known is None else _sum(known, total)
-    for customer, days in other.first_days.items():
-        _add_days(result.first_days, customer, days)
+    for identity, days in other.first_days.items():
+        _add_days(result.first_days, identity, days)
     for month, events in other.activities.items():
         _count(result.activities, month, events)
     for flow, count in other.changes.items():
@@ -97,6 +107,8 @@ def combine(one: Facts, other: Facts) -> Facts:
         _keep_later(result.messages, key, message)
     for customer, seen in other.customers.items():
         _keep_later(result.customers, customer, seen)
+    for identity, told in other.memberships.items():
+        _keep_greater(result.memberships, identity, told)
     return result
 
 
@@ -116,9 +128,18 @@ def _add_order(orders: dict[tuple[bytes, int, str], OrderSum], key: tuple[bytes,
     orders[key] = OrderSum(1, amount) if known is None else OrderSum(known.orders + 1, EXACT.add(known.revenue, amount))
 
 
-def _add_days(first_days: dict[bytes, FirstDays], customer: bytes, days: FirstDays) -> None:
-    known = first_days.get(customer)
-    first_days[customer] = days if known is None else earliest_two(known, days)
+def _add_days(first_days: dict[bytes, FirstDays], identity: bytes, days: FirstDays) -> None:
+    known = first_days.get(identity)
+    first_days[identity] = days if known is None else earliest_two(known, days)
+
+
+def _take_membership(memberships: dict[bytes, tuple[int, bytes]], told: Membership) -> None:
+    _keep_greater(memberships, told.identity, (told.number, told.customer))
+    _keep_greater(memberships, told.customer, (0, told.customer))
+
+
+def _keep_greater(memberships: dict[bytes, tuple[int, bytes]], identity: bytes, told: tuple[int, bytes]) -> None:
+    memberships[identity] = max(told, memberships.get(identity, told))
 
 
 def _count(counts: dict[K, int], key: K, count: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from shared.runtime.records import PlainRecord
 
@@ -29,18 +29,36 @@ def recompute(records: Iterable[PlainRecord]) -> Answers:
     changes = [json.loads(record.value or b"") for record in by_topic["crm.segment-changes.v1"]]
     messages = _latest(by_topic["crm.outreach.v1"], "message_key", "ce_sequence")
     customers = _latest(by_topic["crm.customers.v1"], "customer_id", "ce_version")
-    flow = Counter((month_of(one["effective_at"]), one["segment"], one["change"]) for one in changes)
+    whose = _whose(activities, by_topic["crm.customers.v1"])
+    for one in activities:
+        one["whose"] = whose.get(one["identity_id"], one["identity_id"])
+    flow = Counter(
+        (month_of(one["effective_at"]), one["segment"], one["change"])
+        for one in changes
+        if one["cause"]["kind"] != "merge"
+    )
     mails = [mail for mail in messages.values() if mail["channel"] == "email"]
     return {
         **_orders(activities),
-        "engaged_customers": _counted({(month_of(one["occurred_at"]), one["customer_id"]) for one in activities}),
+        "engaged_customers": _counted({(month_of(one["occurred_at"]), one["whose"]) for one in activities}),
         "segment_flow": _rows(flow),
         "mails_by_state": _rows(Counter((mail["campaign"], mail["state"]) for mail in mails)),
         "mails_left_out": _rows(
             Counter((mail["campaign"], mail["rule"] or "unnamed") for mail in mails if mail["state"] == "skipped")
         ),
-        "customers_by_lifecycle": _rows(Counter((one["lifecycle"],) for one in customers.values())),
+        "customers_by_lifecycle": _rows(
+            Counter((one["lifecycle"],) for one in customers.values() if "lifecycle" in one)
+        ),
     }
+
+
+def _whose(activities: Sequence[Mapping[str, Any]], customers: Iterable[PlainRecord]) -> Mapping[str, str]:
+    told = [(one["identity_id"], one.get("membership_version", 1), one["customer_id"]) for one in activities]
+    for record in customers:
+        value = json.loads(record.value or b"{}")
+        for identity, number in value.get("memberships", {}).items():
+            told.append((identity, number, value.get("redirect_to", value["customer_id"])))
+    return {identity: customer for identity, _, customer in sorted(told)}
 
 
 def _orders(activities: Sequence[Mapping[str, object]]) -> Answers:
@@ -53,7 +71,7 @@ def _orders(activities: Sequence[Mapping[str, object]]) -> Answers:
         total = payload.get("total")
         amount = Decimal(total["amount"]) if total else None
         at = datetime.fromisoformat(str(one["occurred_at"])).astimezone(UTC).date().isoformat()
-        orders.append((at[:7], str(one["customer_id"]), total["currency"] if total else "", amount, at))
+        orders.append((at[:7], str(one["whose"]), total["currency"] if total else "", amount, at))
     revenue: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
     days: dict[str, list[str]] = defaultdict(list)
     for month, customer, currency, amount, at in orders:

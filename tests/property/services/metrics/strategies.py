@@ -9,6 +9,7 @@ from services.metrics.domain.events import (
     CustomerSeen,
     Erased,
     Event,
+    Membership,
     MessageReached,
     OrderTotal,
     SegmentChanged,
@@ -21,7 +22,8 @@ totals = st.builds(
     st.sampled_from(["EUR", "USD", "XXX"]),
     st.decimals("-100", "100000", places=4) | st.sampled_from([Decimal(0), Decimal("9" * 30), Decimal("1e-30")]),
 )
-activities = st.builds(ActivitySeen, customers, days, st.none() | totals)
+memberships = st.builds(Membership, customers, customers, st.integers(1, 3))
+activities = st.builds(ActivitySeen, customers, days, st.none() | totals, st.none() | memberships)
 changes = st.builds(
     SegmentChanged, st.integers(0, 1), st.sampled_from(["new", "loyal"]), days, st.sampled_from(["entered", "exited"])
 )
@@ -44,5 +46,6 @@ def logs(draw: st.DrawFn) -> list[Event]:
     for number, (customer, lifecycle) in enumerate(
         draw(st.lists(st.tuples(customers, st.sampled_from(["visitor", "lead", "customer", None])), max_size=8))
     ):
-        facts.append(CustomerSeen(customer, (1 + number // 5, number), lifecycle))
+        told = draw(st.lists(memberships, max_size=2))
+        facts.append(CustomerSeen(customer, (1 + number // 5, number), lifecycle, tuple(told)))
     return facts

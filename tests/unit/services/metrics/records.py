@@ -1,15 +1,19 @@
 """Records as the other services write them, with only what a test cares about left to say."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
+
+import msgspec
 
 from shared.contracts import codec, topics
 from shared.contracts.catalogue import ORDER_COMPLETED, family_of
-from shared.contracts.customers import CustomerRecord, Lifecycle
+from shared.contracts.customers import CustomerRecord, CustomerRedirect, Lifecycle
 from shared.contracts.interactions import Activity, OrderPayload
 from shared.contracts.money import Money
 from shared.contracts.outreach import MessageState, OutreachEvent
-from shared.contracts.segments import Change, ClockCause, SegmentChange
+from shared.contracts.segments import Cause, Change, ClockCause, SegmentChange
 from shared.runtime.records import PlainRecord
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -30,7 +34,14 @@ def record(topic: topics.Topic, message: Any, *, lane: int = 0, **headers: objec
 
 
 def activity(
-    customer: int = 1, at: datetime = NOON, *, name: str = "Product Viewed", payload: Any = None, lane: int = 0
+    customer: int = 1,
+    at: datetime = NOON,
+    *,
+    name: str = "Product Viewed",
+    payload: Any = None,
+    lane: int = 0,
+    identity: int | None = None,
+    membership: int = 1,
 ) -> PlainRecord:
     message = Activity(
         message_id="m-1",
@@ -40,7 +51,8 @@ def activity(
         occurred_at=at,
         received_at=at + timedelta(seconds=1),
         customer_id=customer_id(customer),
-        identity_id=customer_id(customer),
+        identity_id=customer_id(customer if identity is None else identity),
+        membership_version=membership,
         customer_version=1,
         payload=codec.raw({} if payload is None else payload),
         context=codec.raw({}),
@@ -55,10 +67,14 @@ def order(
     currency: str = "EUR",
     *,
     lane: int = 0,
+    identity: int | None = None,
+    membership: int = 1,
 ) -> PlainRecord:
     total = None if amount is None else Money(amount, currency)
     payload = codec.decode(dict[str, Any], codec.encode(OrderPayload(order_id="o-1", total=total)))
-    return activity(customer, at, name=ORDER_COMPLETED, payload=payload, lane=lane)
+    return activity(
+        customer, at, name=ORDER_COMPLETED, payload=payload, lane=lane, identity=identity, membership=membership
+    )
 
 
 def change(
@@ -68,6 +84,7 @@ def change(
     segment: str = "two-or-more",
     *,
     lane: int = 0,
+    cause: Cause = ClockCause(),  # noqa: B008 - a value that nothing changes
 ) -> PlainRecord:
     message = SegmentChange(
         segment=segment,
@@ -75,7 +92,7 @@ def change(
         change=what,
         effective_at=at,
         computed_at=at,
-        cause=ClockCause(),
+        cause=cause,
         reason=(),
         sequence=1,
         customer_id=customer_id(customer),
@@ -107,7 +124,12 @@ def outreach(
     return record(topics.OUTREACH, message, ce_incarnation=incarnation, ce_sequence=sequence)
 
 
-def customer(number: int = 1, version: int = 1, lifecycle: Lifecycle | None = Lifecycle.LEAD) -> PlainRecord:
+def customer(
+    number: int = 1,
+    version: int = 1,
+    lifecycle: Lifecycle | None = Lifecycle.LEAD,
+    memberships: Mapping[int, int] = MappingProxyType({}),
+) -> PlainRecord:
     message = (
         None
         if lifecycle is None
@@ -120,14 +142,20 @@ def customer(number: int = 1, version: int = 1, lifecycle: Lifecycle | None = Li
             first_at=NOON,
             last_at=NOON,
             lifecycle=lifecycle,
+            memberships={customer_id(each): count for each, count in memberships.items()},
         )
     )
-    made = record(topics.CUSTOMERS, message, ce_incarnation=1, ce_version=version)
-    return PlainRecord(
-        topic=made.topic,
-        partition=0,
-        offset=0,
-        key=customer_id(number).encode(),
-        value=made.value,
-        headers=made.headers,
+    kind = "customer.removed.v1" if lifecycle is None else "customer.updated.v1"
+    return under(number, record(topics.CUSTOMERS, message, ce_type=kind, ce_incarnation=1, ce_version=version))
+
+
+def redirect(number: int, to: int, version: int, membership: int = 2) -> PlainRecord:
+    message = CustomerRedirect(
+        customer_id=customer_id(number), redirect_to=customer_id(to), memberships={customer_id(number): membership}
     )
+    made = record(topics.CUSTOMERS, message, ce_type="customer.redirected.v1", ce_incarnation=1, ce_version=version)
+    return under(number, made)
+
+
+def under(number: int, made: PlainRecord) -> PlainRecord:
+    return msgspec.structs.replace(made, key=customer_id(number).encode())

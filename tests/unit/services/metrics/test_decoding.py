@@ -12,18 +12,21 @@ from services.metrics.domain.events import (
     ActivitySeen,
     CustomerSeen,
     Erased,
+    Membership,
     MessageReached,
     OrderTotal,
+    Rearranged,
     SegmentChanged,
 )
 from services.metrics.domain.months import day_of
 from shared.contracts.customers import CustomerRecord, Lifecycle
+from shared.contracts.segments import MergeCause
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH, SEGMENT_CHANGES
 from shared.runtime.records import PlainRecord, Poison
-from tests.unit.services.metrics.records import NOON, activity, change, customer, order, outreach
+from tests.unit.services.metrics.records import NOON, activity, change, customer, order, outreach, redirect
 
 TODAY = day_of(NOON)
-ONE = (1).to_bytes(16, "big")
+ONE, TWO = (1).to_bytes(16, "big"), (2).to_bytes(16, "big")
 
 
 def test_an_order_is_an_activity_with_its_total() -> None:
@@ -66,6 +69,24 @@ def test_a_tombstone_is_a_customer_without_a_lifecycle() -> None:
     assert read(customer(1, 5, None)) == CustomerSeen(ONE, (1, 5), None)
 
 
+def test_what_an_identity_of_somebody_does_says_whose_it_is() -> None:
+    assert read(activity(1, identity=2)) == ActivitySeen(TWO, TODAY, None, Membership(TWO, ONE, 1))
+    assert read(activity(2, identity=2, membership=3)) == ActivitySeen(TWO, TODAY, None, Membership(TWO, TWO, 3))
+
+
+def test_a_record_says_which_identities_moved_to_it() -> None:
+    found = read(customer(1, 4, memberships={1: 3, 2: 2}))
+    assert found == CustomerSeen(ONE, (1, 4), "lead", (Membership(ONE, ONE, 3), Membership(TWO, ONE, 2)))
+
+
+def test_a_redirect_is_no_customer_any_more_and_says_whose_its_identity_is() -> None:
+    assert read(redirect(2, 1, 9)) == CustomerSeen(TWO, (1, 9), None, (Membership(TWO, ONE, 2),))
+
+
+def test_a_change_that_a_merge_made_is_nobody_coming_or_going() -> None:
+    assert read(change(1, cause=MergeCause())) == Rearranged()
+
+
 @pytest.mark.parametrize("topic", [ACTIVITIES, SEGMENT_CHANGES, OUTREACH], ids=lambda topic: topic.name)
 def test_an_empty_message_on_a_log_is_somebody_erased(topic: object) -> None:
     assert read(PlainRecord(topic=getattr(topic, "name", ""), partition=0, offset=0)) == Erased()
@@ -93,6 +114,13 @@ def with_value(made: PlainRecord, old: bytes, new: bytes) -> PlainRecord:
             ("bad_customer_id", "$.customer_id"),
         ),
         (lambda: with_value(order(), b'"customer_id":"0000', b'"customer_id":"'), ("bad_customer_id", "$.customer_id")),
+        (lambda: with_value(order(), b'"identity_id":"0000', b'"identity_id":"zz00'), ("bad_id", "$.identity_id")),
+        (lambda: activity(1, identity=2, membership=0), ("bad_membership", "$.membership_version")),
+        (lambda: activity(1, identity=2, membership=2**31), ("bad_membership", "$.membership_version")),
+        (lambda: customer(1, memberships={2: -1}), ("bad_membership", "$.memberships[...]")),
+        (lambda: with_value(redirect(2, 1, 1), b'_to":"0', b'_to":"x'), ("bad_id", "$.redirect_to")),
+        (lambda: with_value(redirect(2, 1, 1), b'{"0000', b'{"x'), ("bad_id", "$.memberships[...]")),
+        (lambda: with_value(redirect(2, 1, 1), b'"redirect_to"', b'"to"'), ("malformed", "$")),
         (lambda: with_value(change(), b'"entered"', b'"hovering"'), ("malformed", "$.change")),
         (lambda: msgspec.structs.replace(outreach(), headers=()), ("no_sequence", "headers")),
         (lambda: msgspec.structs.replace(customer(), headers=()), ("no_version", "headers")),

@@ -9,6 +9,7 @@ from services.metrics.domain.events import (
     ActivitySeen,
     CustomerSeen,
     Erased,
+    Membership,
     MessageReached,
     OrderTotal,
     SegmentChanged,
@@ -51,6 +52,13 @@ def test_two_orders_on_one_day_make_a_repeat_customer_on_that_day() -> None:
 def test_a_late_order_moves_the_first_day_back() -> None:
     days = earliest_two(FirstDays(day(2026, 3, 1), day(2026, 5, 1)), FirstDays(day(2026, 1, 1)))
     assert days == FirstDays(day(2026, 1, 1), day(2026, 3, 1))
+
+
+def test_of_two_memberships_the_greater_is_believed_whichever_came_first() -> None:
+    to_eva, back = Membership(TOM, EVA, 2), Membership(TOM, TOM, 3)
+    for told in ([to_eva, back], [back, to_eva]):
+        facts = facts_of([CustomerSeen(one.customer, (1, 1), "lead", (one,)) for one in told])
+        assert facts.memberships == {TOM: (3, TOM), EVA: (0, EVA)}
 
 
 def test_every_activity_counts_in_its_month() -> None:

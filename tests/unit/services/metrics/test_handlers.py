@@ -25,7 +25,7 @@ class NoStore:
 
 
 HANDLER = MetricsHandler(NoStore())
-EVA = (1).to_bytes(16, "big")
+EVA, TOM = (1).to_bytes(16, "big"), (2).to_bytes(16, "big")
 
 
 def received(records: Sequence[PlainRecord]) -> list[Received[Event]]:
@@ -53,6 +53,12 @@ def test_of_a_customer_only_a_greater_version_than_the_counted_one_is_taken(vers
     decision = decide([customer(1, version, Lifecycle.CUSTOMER)], {EVA: (1, 4)})
     assert decision.outcomes == [outcome]
     assert bool(decision.rows.customers) is (outcome is APPLIED)
+
+
+def test_a_stale_record_is_a_duplicate_and_still_says_whose_identities_are() -> None:
+    decision = decide([customer(1, 3, memberships={2: 2})], {EVA: (1, 4)})
+    assert decision.outcomes == [DUPLICATE]
+    assert decision.rows.memberships == {TOM: (2, EVA), EVA: (0, EVA)}
 
 
 def test_deciding_twice_gives_the_same() -> None:
