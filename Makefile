@@ -37,8 +37,9 @@ check: setup ## lint, format, types, import contracts, locks, mutants that still
 test: setup $(VENV)/.sdks ## run every test except the benchmarks and mutants
 	$(BIN)/pytest --ignore=tests/benchmarks --ignore=tests/mutants $(ARGS)
 
-test-deep: setup ## run the property tests with a hundred times the examples
-	$(BIN)/pytest --hypothesis-profile=deep --timeout=1800 tests/property $(ARGS)
+test-deep: setup ## run the property tests with a hundred times the examples, and 200 histories on PostgreSQL
+	$(BIN)/pytest --hypothesis-profile=deep --timeout=1800 tests/property \
+		tests/integration/services/profile/test_who_is_who.py $(ARGS)
 
 demo: setup ## replay 69,659 real orders through the five services and check every total
 	$(BIN)/rapport demo $(ARGS)

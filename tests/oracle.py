@@ -29,7 +29,7 @@ def fold(values: Iterable[bytes], customers: Mapping[str, str] | None = None) ->
     everything = unique(values)
     events: dict[str, list[Json]] = defaultdict(list)
     for event in everything:
-        owner = _owner(event)
+        owner = owner_of(event)
         events[owner if customers is None else customers[owner]].append(event)
     if customers is None:
         return {customer: _record(customer, mine, _named(mine)) for customer, mine in events.items()}
@@ -53,21 +53,21 @@ def _rank(identity: Mapping[str, str]) -> tuple[int, str, str]:
     return ({"user_id": 0, "email": 1}.get(identity["kind"], 2), identity["kind"], identity["id"])
 
 
-def _owner(event: Json) -> str:
+def owner_of(event: Json) -> str:
     return str(min(event["identities"], key=_rank)["id"])
 
 
-def _at(event: Json) -> datetime:
+def event_time(event: Json) -> datetime:
     occurred, received = (datetime.fromisoformat(event[name]) for name in ("occurred_at", "received_at"))
     return min(occurred, received + timedelta(minutes=5)).astimezone(UTC)
 
 
 def _record(customer: str, events: list[Json], identities: Mapping[str, Json]) -> Json:
-    times = [_at(event) for event in events]
+    times = [event_time(event) for event in events]
     ranked = sorted(identities.values(), key=_rank)
     orders = _orders([event for event in events if event["name"] == "Order Completed"])
     known = any(identity["kind"] in ("user_id", "email") for identity in ranked)
-    more = sections(events, ranked, _at, text_of)
+    more = sections(events, ranked, event_time, text_of)
     return {
         "customer_id": customer,
         "identities": ranked,
@@ -103,16 +103,16 @@ def _orders(orders: list[Json]) -> Json:
     return {
         "count": len(orders),
         "revenue": [{"amount": f"{revenue[code]:f}", "currency": code} for code in sorted(revenue)],
-        "first_at": text_of(min(map(_at, orders))),
-        "last_at": text_of(max(map(_at, orders))),
+        "first_at": text_of(min(map(event_time, orders))),
+        "last_at": text_of(max(map(event_time, orders))),
     }
 
 
 def _traits(said: list[Json]) -> Json:
     traits: dict[str, Json] = {}
-    for event in sorted(said, key=lambda one: (_at(one), one["message_id"], one["source"])):
+    for event in sorted(said, key=lambda one: (event_time(one), one["message_id"], one["source"])):
         for name, value in event["payload"]["traits"].items():
-            traits[name] = {"value": value, "source": event["source"], "at": text_of(_at(event))}
+            traits[name] = {"value": value, "source": event["source"], "at": text_of(event_time(event))}
     return {name: trait for name, trait in traits.items() if trait["value"] is not None}
 
 
@@ -125,5 +125,5 @@ def _consent(events: list[Json]) -> Json:
             payload = (
                 {"purpose": "marketing", "channel": "email"} if event["name"] == "Unsubscribed" else event["payload"]
             )
-            said.append((_at(event), state == "withdrawn", f"{payload['purpose']}/{payload['channel']}", state))
+            said.append((event_time(event), state == "withdrawn", f"{payload['purpose']}/{payload['channel']}", state))
     return {subject: {"state": state, "at": text_of(at)} for at, _, subject, state in sorted(said)}

@@ -1,10 +1,13 @@
-"""Who is who on a real PostgreSQL: two workers, any order, any batches, and the tables hold the model's customers."""
+"""Who is who on a real PostgreSQL: two workers, any order, any batches, and the tables hold the oracle's customers."""
 
+import json
 import random
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
+from hypothesis import settings
 from psycopg import AsyncConnection
 
 from services.profile.adapters.postgres_customers import PostgresCustomers
@@ -25,14 +28,14 @@ from shared.runtime.records import Record
 from tests.integration.services.profile.conftest import OPTIONS
 from tests.property.services.profile.crowds import crowd
 from tests.property.services.profile.histories import rules_of
-from tests.property.services.profile.strategies import record
-from tests.unit.services.profile.customer_book import CustomerBook
+from tests.property.services.profile.oracle_held import expected, holds, parted
 from tests.unit.services.profile.in_memory import apply, new_handler, read_all
 from tests.unit.services.profile.topic_reader import CustomersRead
 
 Worker = tuple[ProfileHandler, AsyncConnection]
 
-HISTORIES = 40
+HISTORIES = 200 if settings().max_examples >= 10_000 else 40
+"""All of them in `make test-deep`: each costs a tenth of a second."""
 TABLES = "identities, customers, regions, links, timeline"
 
 
@@ -63,6 +66,14 @@ async def customers_of(connection: AsyncConnection) -> dict[str, bytes]:
     }
     states |= {root: one.state for root, one in clusters.items() if one.summary.active}
     return {name: canonical(record_of(name, state)) for name, state in states.items()}
+
+
+async def whose_in(connection: AsyncConnection) -> dict[str, str]:
+    """Read whose each identity is."""
+    cursor = await connection.execute(
+        "SELECT replace(id::text, '-', ''), replace(coalesce(root, id)::text, '-', '') FROM identities"
+    )
+    return dict(await cursor.fetchall())
 
 
 async def rendered(connection: AsyncConnection, topic: CustomersRead) -> dict[str, Message]:
@@ -108,25 +119,25 @@ async def live(seed: int, connections: Sequence[AsyncConnection]) -> int:
     chance = random.Random(seed)  # noqa: S311 - a seeded history
     rules = rules_of(chance.choice([2, 3, 5, 100]), chance.choice(list(DeviceFollows)), chance.randint(1, 3))
     cached, said = chance.choice([0, 3, 1000]), crowd(chance)
-    book, topic = CustomerBook(rules), CustomersRead()
-    book.take([event_of(one) for one in said])
+    (whose, records), topic = expected(said, rules), CustomersRead()
     stores = [PostgresCustomers(NullFailpoints()) for _ in connections]
     workers = [(new_handler(store, cached, rules), one) for store, one in zip(stores, connections, strict=True)]
-    again = [*said, *chance.sample(said, len(said) // 3)]
-    chance.shuffle(again)
+    again = parted(said, chance)
     stale = 0
     while again:
         chance.shuffle(workers)
         sizes = chance.choice([1, 2, 5, 20]), chance.choice([0, 0, 1, 5])
         first, other, again = again[: sizes[0]], again[sizes[0] : sum(sizes)], again[sum(sizes) :]
-        batches = [[record(one) for one in some] for some in (first, other)]
         if other:
-            stale += await race(workers, batches, topic)
+            stale += await race(workers, (first, other), topic)
         else:
-            topic.take(await commit(*workers[0], batches[0]))
+            topic.take(await commit(*workers[0], first))
     connection = connections[0]
-    assert await customers_of(connection) == book.records(), seed
-    assert topic.records() == book.records(), seed
+    tables = await customers_of(connection)
+    assert {name: json.loads(one, parse_float=Decimal) for name, one in tables.items()} == records, seed
+    assert await whose_in(connection) == whose, seed
+    assert topic.records() == tables, seed
+    holds(topic, whose, records)
     for key, message in (await rendered(connection, topic)).items():
         version, last = topic.last[key]
         assert (message.value, dict(message.headers)["ce_version"]) == (last.value, b"%d" % version), (seed, key)
@@ -137,7 +148,7 @@ async def live(seed: int, connections: Sequence[AsyncConnection]) -> int:
     return stale
 
 
-async def test_tables_topic_and_outlet_hold_the_customers_of_the_model(
+async def test_tables_topic_and_outlet_hold_the_customers_of_the_oracle(
     connection: AsyncConnection, second: AsyncConnection
 ) -> None:
     months = split_by_month([event_of(one).key for one in crowd(random.Random(1))])  # noqa: S311 - any history's

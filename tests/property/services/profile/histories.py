@@ -10,6 +10,8 @@ from services.profile.domain.links import Block, Cause, Edge, Mark, Node, Verdic
 from tests.unit.services.profile.identity_book import IdentityBook
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
+LAST = Mark(START + timedelta(days=1), "last")
+"""When the last identity is seen that people decided about."""
 KINDS = {"u": "user_id", "e": "email", "p": "phone", "d": "anonymous_id"}
 NAMES = [f"{letter}{number}" for letter, most in (("u", 2), ("e", 3), ("p", 1), ("d", 3)) for number in range(most)]
 

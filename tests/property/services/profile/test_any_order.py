@@ -12,7 +12,6 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.profile.domain.event import event_of
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.record import portray, record_of, render
 from services.profile.domain.state import State, dump, load
@@ -21,10 +20,9 @@ from shared.contracts.codec import canonical
 from shared.contracts.interactions import Interaction
 from shared.runtime.handler import APPLIED, DUPLICATE, Publication
 from shared.runtime.records import PlainRecord
-from tests import oracle
+from tests import oracle, oracle_people
+from tests.property.services.profile.plain_rules import plainly
 from tests.property.services.profile.strategies import interaction, interactions, record
-from tests.unit.services.profile.customer_book import CustomerBook
-from tests.unit.services.profile.identity_book import everything
 from tests.unit.services.profile.in_memory import InMemoryCustomers, apply, new_handler
 from tests.unit.services.profile.topic_reader import CustomersRead, customers_of
 
@@ -38,14 +36,6 @@ def states(store: InMemoryCustomers) -> dict[str, State]:
     """Return the state of every identity that did anything."""
     found = {key.hex(): row.stored().state for key, row in store.rows.items()}
     return {name: state for name, state in found.items() if state is not None}
-
-
-def whose(events: Sequence[Interaction]) -> dict[str, str]:
-    """Tell whose each identity is, by the model."""
-    book = CustomerBook(IdentityRules())
-    book.take([event_of(one) for one in events])
-    found = everything(book.graph.nodes, book.graph.links, book.graph.rules).components
-    return {node.id: component.members[0].id for component in found for node in component.members}
 
 
 def cut(records: Sequence[PlainRecord], cuts: Iterable[int]) -> list[Sequence[PlainRecord]]:
@@ -89,7 +79,8 @@ def test_the_last_published_record_of_each_customer_is_the_oracles(events: list[
     published = run(new_handler(), cut(feed, cuts))
     topic = CustomersRead()
     topic.take(published)
-    expected = oracle.fold((one.value or b"" for one in feed), whose(events))
+    values = [one.value or b"" for one in feed]
+    expected = oracle.fold(values, oracle_people.whose(values, plainly(IdentityRules())))
     found = {key: json.loads(value, parse_float=Decimal) for key, value in topic.records().items()}
     assert found == expected
 

@@ -40,6 +40,25 @@ class CustomersRead:
         assert set(leads.values()) <= records.keys(), "a redirect leads nowhere"
         return records
 
+    def redirects(self) -> dict[str, str]:
+        """Return where each id that is no customer's own any more leads."""
+        said = {key: json.loads(message.value or b"{}") for key, (_, message) in self.last.items()}
+        return {key: one["redirect_to"] for key, one in said.items() if "redirect_to" in one}
+
+    def whose(self) -> dict[str, str]:
+        """Return whose each identity is: of all that records and redirects say, the greatest membership counts."""
+        greatest: dict[str, tuple[int, str]] = {}
+        for key, (_, message) in self.last.items():
+            said = json.loads(message.value or b"{}")
+            named = [one["id"] for one in said.get("identities", ())]
+            counts = dict.fromkeys(named, 1) | said.get("memberships", {})
+            customer = said.get("redirect_to", key)
+            for identity, count in counts.items():
+                known = greatest.get(identity, (0, ""))
+                assert count != known[0] or customer == known[1], f"{identity} is two customers' by {count}"
+                greatest[identity] = max(known, (count, customer))
+        return {identity: customer for identity, (_, customer) in greatest.items()}
+
     def versions(self) -> dict[str, int]:
         """Return the last version of every key."""
         return {key: version for key, (version, _) in self.last.items()}
