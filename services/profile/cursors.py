@@ -47,16 +47,33 @@ def written(cursor: Cursor) -> str:
     return urlsafe_b64encode(msgspec.msgpack.encode(cursor)).rstrip(b"=").decode()
 
 
-def read(text: str, kind: type[T]) -> T:
-    """Read a cursor.
+def moment(text: str) -> Moment:
+    """Read a timeline's cursor.
 
     Raises:
         BadCursorError: it is none, or another list's.
     """
+    return _read(text, _moments)
+
+
+def hit(text: str) -> Spelt | Alike:
+    """Read a search's cursor.
+
+    Raises:
+        BadCursorError: it is none, or another list's.
+    """
+    return _read(text, _hits)
+
+
+_moments = msgspec.msgpack.Decoder(Moment)
+_hits: msgspec.msgpack.Decoder[Spelt | Alike] = msgspec.msgpack.Decoder(Spelt | Alike)
+
+
+def _read(text: str, decoder: msgspec.msgpack.Decoder[T]) -> T:
     if len(text) > LONGEST or not text.isascii():
         raise BadCursorError
     try:
-        found = msgspec.msgpack.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=kind)
+        found = decoder.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except ValueError:
         raise BadCursorError from None
     if not _fits(found):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
-from shared.runtime.settings import RuntimeSettings
+from shared.runtime.settings import LookupSettings, RuntimeSettings
 
 
 class ProfileSettings(RuntimeSettings):
@@ -16,3 +16,16 @@ class ProfileSettings(RuntimeSettings):
     identity_rules: Path = Field(
         Path("config/identity.yaml"), description="File that says who is one person: limits, devices, blocked values."
     )
+
+
+class NamingSettings(LookupSettings):
+    """What a command needs that finds customers by what they are known as."""
+
+    identity_secret: SecretStr | None = Field(
+        None, description=RuntimeSettings.model_fields["identity_secret"].description
+    )
+
+    @property
+    def secret(self) -> bytes | None:
+        """Return the key of the HMAC that makes ids, if it is known."""
+        return None if self.identity_secret is None else self.identity_secret.get_secret_value().encode()

@@ -1,120 +1,145 @@
-"""Reading the customer: the record of one, and everything it was made of."""
+"""Reading customers: the record of one, what it was made of, and who is known by a name or an address."""
 
-import re
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
-import msgspec
-import psycopg
 import typer
 
-from services.profile.adapters import postgres_lookup
-from services.profile.adapters.postgres_lookup import Customer
-from services.profile.domain.record import record_of
-from shared.contracts.customers import CustomerRecord
-from shared.contracts.interactions import Activity
-from shared.contracts.money import shown
+from services.profile import answering, cursors
+from services.profile.adapters.postgres_timeline import Entry
+from services.profile.answering import Whole
+from services.profile.cli.asking import Json, Who, find_one, say
+from services.profile.cli.portraits import lines_of, one_line, when
+from services.profile.cursors import BadCursorError
+from services.profile.domain.finding import wanted
+from shared.contracts.catalogue import Family
 from shared.runtime.console import database, emit, fail, table
 
 app = typer.Typer(add_completion=False)
 
-_WANTED = re.compile(r"[0-9a-fA-F]{32}|[^:]+:.+", re.DOTALL)
-_MOST = 100_000
+T = TypeVar("T")
 
-Who = Annotated[
-    str,
-    typer.Argument(
-        metavar="ID|KIND:VALUE",
-        help="A customer id (32 hexadecimal digits), or any identifier the customer was seen with.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_MOST = 10_000
+Last = Annotated[int, typer.Option(min=1, max=_MOST, help="At most so many, the newest ones.")]
+CursorOption = Annotated[str | None, typer.Option(help="Go on where a page ended: the `next` that it gave.")]
 
 
 @app.command(
     epilog="Examples: rapport customers show user_id:u-17 | rapport customers show email:eva@example.com --json",
 )
 def show(who: Who, as_json: Json = False) -> None:
-    """Show a customer's record."""
+    """Show all that is known of a customer."""
     with database("profile") as connection:
-        customer = _one(connection, who)
-    record = record_of(customer.customer_id, customer.state)
+        answer = answering.whole(connection, find_one(connection, who), who)
     if as_json:
-        emit({"version": customer.version, "record": record})
+        emit(answer)
         return
-    _show(record, customer.version)
+    _tell_redirect(answer)
+    table("Customer", ("what", "value", "from", "at"), lines_of(answer))
+
+
+@app.command(epilog="Examples: rapport customers search muster | rapport customers search eva@example.com --json")
+def search(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The beginning of a name, address, number or id.")],
+    last: Annotated[int, typer.Option("--most", min=1, max=1000, help="At most so many.")] = 25,
+    cursor: CursorOption = None,
+    as_json: Json = False,
+) -> None:
+    """Find customers by name, e-mail address, phone number or user id: what begins so first, then what is similar."""
+    if not wanted(text):
+        fail("TEXT: expected something that can be written in a name, an address, a number or an id.")
+    with database("profile") as connection:
+        answer = answering.search(connection, text, last, _cursor(cursor, cursors.hit))
+    if as_json:
+        emit(answer)
+        return
+    table(
+        f"Customers known by {text!r}",
+        ("customer id", "name", "addresses", "lifecycle", "last activity", "found by"),
+        [
+            (one.customer_id, one.name, ", ".join(one.addresses), one.lifecycle.value, when(one.last_at), one.matched)
+            for one in answer.customers
+        ],
+    )
+    if answer.waiting:
+        say(f"{answer.waiting} changes cannot be found by yet; profile-api (`rapport up`) takes them in.")
+    _tell_next(answer.next)
 
 
 @app.command(
-    epilog="Examples: rapport customers timeline user_id:u-17 | rapport customers timeline user_id:u-17 --json",
+    epilog="Examples: rapport customers timeline user_id:u-17 | rapport customers timeline user_id:u-17 --family order",
 )
 def timeline(
     who: Who,
-    last: Annotated[int, typer.Option(min=1, max=_MOST, help="Activities at most, the latest ones.")] = 50,
+    family: Annotated[Family | None, typer.Option(help="Only what is about this.")] = None,
+    last: Last = 50,
+    cursor: CursorOption = None,
     as_json: Json = False,
 ) -> None:
-    """Show a customer's activities in the order in which they were applied."""
+    """Show what a customer did by whichever identity, newest first by event time."""
+    after = _cursor(cursor, cursors.moment)
     with database("profile") as connection:
-        customer = _one(connection, who)
-        activities = postgres_lookup.timeline(connection, customer.customer_id, last)
+        customer = find_one(connection, who)
+        answer = answering.timeline(connection, customer, last, after, None if family is None else family.value)
     if as_json:
-        emit({"customer_id": customer.customer_id, "version": customer.version, "activities": activities})
+        emit(answer)
         return
     table(
-        f"Timeline of {customer.customer_id}, {len(activities)} of {customer.version} activities",
-        ("version", "happened", "name", "source", "message id", "payload"),
-        [_line(activity) for activity in activities],
+        f"Timeline of {answer.customer_id}",
+        ("happened", "name", "source", "message id", "payload"),
+        [_line(entry) for entry in answer.activities],
+    )
+    _tell_next(answer.next)
+
+
+@app.command(epilog="Example: rapport customers history user_id:u-17 first_name")
+def history(
+    who: Who,
+    trait: Annotated[str, typer.Argument(metavar="TRAIT", help="A trait's name, as `show` has it.")],
+    last: Last = 50,
+    as_json: Json = False,
+) -> None:
+    """Show what was said about a trait, by whom and when, which of it counts and why."""
+    with database("profile") as connection:
+        answer = answering.history(connection, find_one(connection, who), trait, last)
+    if as_json:
+        emit(answer)
+        return
+    if not answer.said:
+        fail(f"Nothing was said about {trait!r} of this customer. `rapport customers show` lists the traits.", 1)
+    table(
+        f"What was said about {trait!r}",
+        ("at", "value", "source", "message id", "counts", "why"),
+        [
+            (
+                when(said.at),
+                one_line(said.value),
+                said.source,
+                said.message_id,
+                "yes" if said.counts else "no",
+                said.why,
+            )
+            for said in answer.said
+        ],
     )
 
 
-def _one(connection: psycopg.Connection, who: str) -> Customer:
-    if _WANTED.fullmatch(who) is None:
-        fail(f"{who!r} names no customer: expected 32 hexadecimal digits, or KIND:VALUE such as user_id:u-17.")
-    found = postgres_lookup.find(connection, who)
-    if not found:
-        fail(f"No customer was seen with {who}. Is it spelt as it was sent? Addresses are in lower case.", 1)
-    if len(found) > 1:
-        ids = "\n".join(f"  {customer.customer_id}" for customer in found)
-        fail(f"{len(found)} customers were seen with {who}; choose one by id:\n{ids}")
-    return found[0]
+def _line(entry: Entry) -> tuple[str, ...]:
+    return when(entry.occurred_at), entry.name, entry.source, entry.message_id, one_line(entry.payload)
 
 
-def _show(record: CustomerRecord, version: int) -> None:
-    lines: list[Sequence[object]] = [
-        ("customer id", record.customer_id),
-        ("version", version),
-        ("lifecycle", record.lifecycle.value),
-        ("first activity", _when(record.first_at)),
-        ("last activity", _when(record.last_at)),
-    ]
-    lines += [(f"identity {identity.kind}", identity.value) for identity in record.identities]
-    lines += [(f"trait {name}", _json(trait.value)) for name, trait in sorted(record.traits.items())]
-    if record.orders is not None:
-        lines.append(("orders", record.orders.count))
-        lines += [(f"revenue {money.currency}", shown(money.value)) for money in record.orders.revenue]
-        lines += [("first order", _when(record.orders.first_at)), ("last order", _when(record.orders.last_at))]
-    lines += [
-        (f"consent {subject}", f"{consent.state.value} since {_when(consent.at)}")
-        for subject, consent in sorted(record.consent.items())
-    ]
-    table("Customer", ("what", "value"), lines)
+def _tell_redirect(answer: Whole) -> None:
+    if answer.redirected_from is not None:
+        say(f"{answer.redirected_from} is {answer.customer.customer_id} now.")
 
 
-def _line(activity: Activity) -> Sequence[object]:
-    return (
-        activity.customer_version,
-        _when(activity.occurred_at),
-        activity.name,
-        activity.source,
-        activity.message_id,
-        _json(activity.payload),
-    )
+def _tell_next(cursor: str | None) -> None:
+    if cursor is not None:
+        say(f"More: --cursor {cursor}")
 
 
-def _json(value: msgspec.Raw) -> str:
-    return bytes(value).decode("utf-8", "replace")
-
-
-def _when(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}"
+def _cursor(text: str | None, read: Callable[[str], T]) -> T | None:
+    try:
+        return None if text is None else read(text)
+    except BadCursorError as bad:
+        fail(f"--cursor: {bad}")

@@ -58,6 +58,12 @@ def terms_of(kind: str, value: str, state: State | None) -> frozenset[str]:
     return frozenset(terms - {""})
 
 
+def name_of(state: State) -> str | None:
+    """Return the name that a customer goes by, as it was said."""
+    whole, first, last = (" ".join(_text(state, name).split()) for name in NAMED_BY)
+    return whole or f"{first} {last}".strip() or None
+
+
 def _numbers(value: str) -> set[str]:
     try:
         parsed = phonenumbers.parse(value)
