@@ -115,6 +115,10 @@ class Folding:
             state = self._states[person.ref.id] = alone(event) if before is None else own(before)
         return state
 
+    def restate(self, states: Mapping[str, State]) -> None:
+        """Put these in place of what identities' states were."""
+        self._states.update(states)
+
     def done(self) -> Folded:
         """Tell what is to be written, published and remembered."""
         told = self._settlement
