@@ -10,11 +10,13 @@ from services.profile.adapters import postgres_lookup, postgres_search, postgres
 from services.profile.adapters.postgres_lookup import Customer, Decision
 from services.profile.adapters.postgres_search import Hit
 from services.profile.adapters.postgres_timeline import Entry
-from services.profile.cursors import Alike, Moment, Spelt, written
+from services.profile.cursors import NOBODY, Alike, Member, Moment, Spelt, written
+from services.profile.domain.account import record_of as account_record
 from services.profile.domain.finding import name_of
 from services.profile.domain.record import lifecycle_of, record_of
-from services.profile.domain.sections import addresses
+from services.profile.domain.sections import addresses, pages
 from services.profile.domain.trait_history import Word, judged
+from shared.contracts.accounts import AccountRecord
 from shared.contracts.customers import CustomerRecord, Lifecycle
 
 MOST_WAITING = 10_000
@@ -75,6 +77,15 @@ class Matches(msgspec.Struct, frozen=True):
     waiting: int
 
 
+class Account(msgspec.Struct, frozen=True):
+    """An account, and a page of who belongs to it; `next` is the cursor of the next page, if any."""
+
+    account: AccountRecord
+    version: int
+    customers: Sequence[Match]
+    next: str | None
+
+
 def whole(connection: Connection, customer: Customer, asked: str) -> Whole:
     """Answer who a customer is; `asked` is what was asked for."""
     identities = postgres_lookup.members(connection, customer)
@@ -108,6 +119,33 @@ def search(connection: Connection, text: str, most: int, after: Spelt | Alike | 
     found = postgres_search.search(connection, text, most, after)
     waiting = postgres_search.waiting(connection, MOST_WAITING)
     return Matches(list(map(_match, found.hits)), None if found.next is None else written(found.next), waiting)
+
+
+def known(found: Sequence[Customer], wanted: str) -> Matches:
+    """Answer who an identifier belongs to, as if it had been searched for."""
+    return Matches([_match(Hit(customer, wanted)) for customer in found], None, 0)
+
+
+def account(connection: Connection, account_id: str, most: int, after: Member | None = None) -> Account | None:
+    """Answer what an account is, and whose records say now that they belong to it."""
+    found = postgres_lookup.account(connection, account_id)
+    if found is None:
+        return None
+    version, state = found
+    named = postgres_lookup.named_in(connection, account_id, most + 1, after.identity if after else NOBODY)
+    page = named[:most]
+    customers = postgres_lookup.load_all(connection, [bytes.fromhex(one) for one in page])
+    return Account(
+        account_record(account_id, state),
+        version,
+        [_match(Hit(one, account_id)) for one in customers.values() if _belongs(one, account_id)],
+        written(Member(page[-1])) if len(named) > most else None,
+    )
+
+
+def _belongs(customer: Customer, account_id: str) -> bool:
+    assigned = pages(customer.state)["account"]
+    return assigned is not None and assigned.id == account_id
 
 
 def _match(hit: Hit) -> Match:

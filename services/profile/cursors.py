@@ -1,5 +1,6 @@
 """Where a page ended, as text that a reader brings back for the next one and need not understand."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 from typing import TypeVar
@@ -10,6 +11,7 @@ T = TypeVar("T")
 
 LONGEST = 2_000
 _KEY_BYTES = 16
+_ID = re.compile(r"[0-9a-f]{32}")
 
 
 class BadCursorError(ValueError):
@@ -39,7 +41,16 @@ class Alike(msgspec.Struct, frozen=True, array_like=True, tag="a", forbid_unknow
     seen: int
 
 
-Cursor = Moment | Spelt | Alike
+class Member(msgspec.Struct, frozen=True, array_like=True, tag="m", forbid_unknown_fields=True):
+    """The last identity of a page of an account's: its id, 32 hexadecimal digits."""
+
+    identity: str
+
+
+Cursor = Moment | Spelt | Alike | Member
+
+NOBODY = "0" * 32
+"""The id that comes before all others."""
 
 
 def written(cursor: Cursor) -> str:
@@ -65,6 +76,16 @@ def hit(text: str) -> Spelt | Alike:
     return _read(text, _hits)
 
 
+def member(text: str) -> Member:
+    """Read an account's cursor.
+
+    Raises:
+        BadCursorError: it is none, or another list's.
+    """
+    return _read(text, _members)
+
+
+_members = msgspec.msgpack.Decoder(Member)
 _moments = msgspec.msgpack.Decoder(Moment)
 _hits: msgspec.msgpack.Decoder[Spelt | Alike] = msgspec.msgpack.Decoder(Spelt | Alike)
 
@@ -89,4 +110,6 @@ def _fits(cursor: object) -> bool:
             return len(identity) == _KEY_BYTES and "\0" not in term
         case Alike(seen):
             return seen >= 0
+        case Member(identity):
+            return _ID.fullmatch(identity) is not None
     return False

@@ -13,7 +13,7 @@ from shared.cli.report import COLUMNS, look, rows
 from shared.contracts.topics import REGISTRY
 from shared.local import roots
 from shared.local.external import DATABASE_VARIABLE, KAFKA_VARIABLE, place
-from shared.local.platform import ADMIN, DEFAULT_LANES, GATEWAY, MAILBOX, PROCESSES, Platform
+from shared.local.platform import ADMIN, DEFAULT_LANES, GATEWAY, MAILBOX, PROCESSES, PROFILE_API, Platform
 from shared.local.ports import LOOPBACK
 from shared.runtime.console import emit, fail, table
 
@@ -30,7 +30,7 @@ def up(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Start Kafka, PostgreSQL, the five services, the gateway and the admin API, and leave them running.
+    """Start Kafka, PostgreSQL, the five services, the gateway and both APIs, and leave them running.
 
     What runs already is left alone; data of the last time are kept. CRM_KAFKA_BOOTSTRAP_SERVERS, CRM_DATABASE_URL and
     CRM_ENGAGEMENT_SMTP_URL name servers of yours to use instead.
@@ -47,9 +47,12 @@ def up(
     _show(platform, as_json=as_json, servers_only=only == STACK)
     if not as_json and only is None:
         typer.echo(f"Mails are kept in {platform.mails}, logs in {platform.root / 'logs'}.", err=True)
-        gateway, admin = (f"http://{LOOPBACK}:{platform.program(name).port}" for name in (GATEWAY, ADMIN))
+        gateway, admin, query = (
+            f"http://{LOOPBACK}:{platform.program(name).port}" for name in (GATEWAY, ADMIN, PROFILE_API)
+        )
         typer.echo(f"Events are taken at {gateway}: `rapport ingest sources add NAME` makes a write key.", err=True)
         typer.echo(f"The admin API is at {admin}, its key is admin_key in {platform.root / 'secrets.json'}.", err=True)
+        typer.echo(f"Customers are read at {query}, with the same key.", err=True)
         typer.echo("Next: `rapport status`, `rapport kpi list`, `rapport down`.", err=True)
 
 

@@ -20,6 +20,7 @@ from shared.runtime.roles import ensure_role, role_of
 SERVICES = ("ingest", "profile", "segmenter", "engagement", "metrics")
 GATEWAY = "ingest-gateway"
 ADMIN = "ingest-admin"
+PROFILE_API = "profile-api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,9 @@ class Door:
 DOORS = {
     GATEWAY: Door("ingest", "services.ingest.gateway", 2),
     ADMIN: Door("ingest", "services.ingest.admin", 1),
+    PROFILE_API: Door("profile", "services.profile.query", 1),
 }
-PROCESSES = (GATEWAY, "ingest", ADMIN, *SERVICES[1:])
+PROCESSES = (GATEWAY, "ingest", ADMIN, "profile", PROFILE_API, *SERVICES[2:])
 """All processes of Rapport's own, in the order of the flow."""
 MAILBOX = "mailbox"
 SMTP_VARIABLE = "CRM_ENGAGEMENT_SMTP_URL"
@@ -66,7 +68,7 @@ class Platform:
 
     @property
     def admin_key(self) -> str:
-        """Return the key of the admin API, made at the first time of asking and kept in `secrets.json`."""
+        """Return the key of the APIs, made at the first time of asking and kept in `secrets.json`."""
         return self._secrets.get("admin_key")
 
     def up(self, *, notify: Notify = silent) -> StackAddresses:

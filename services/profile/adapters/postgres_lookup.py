@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from psycopg import Connection
 
+from services.profile.domain.account import AccountState
+from services.profile.domain.account import load as load_account
 from services.profile.domain.clusters import load_summary
 from services.profile.domain.state import State, load
 from shared.contracts.identities import IdentityKind, IdentityRef, identity_id
@@ -38,6 +40,11 @@ _DECISIONS = """
     SELECT d.id::text, d.decided_at, d.who, d.why, d.kind, d.identities, d.undoes::text, a.applied_at, a.result
     FROM decisions d LEFT JOIN decisions_applied a ON a.decision = d.id
     WHERE d.identities && %s ORDER BY d.decided_at DESC, d.id DESC LIMIT %s
+"""
+_ACCOUNT = "SELECT version, doc FROM accounts WHERE id = %s"
+_NAMED_IN = """
+    SELECT uuid_send(identity_id) FROM account_identities
+    WHERE account_id = %s AND identity_id > %s::uuid ORDER BY identity_id LIMIT %s
 """
 
 
@@ -117,6 +124,21 @@ def decisions(connection: Connection, identities: Sequence[IdentityRef]) -> list
         Decision(id_, at, who, why, kind, tuple(one.hex for one in about), undoes, applied_at, result)
         for id_, at, who, why, kind, about, undoes, applied_at, result in rows
     ]
+
+
+def account(connection: Connection, account_id: str) -> tuple[int, AccountState] | None:
+    """Read an account with its version."""
+    if "\0" in account_id:
+        return None
+    with connection.cursor(binary=True) as cursor:
+        row = cursor.execute(_ACCOUNT, (account_id,)).fetchone()
+    return None if row is None else (row[0], load_account(row[1]))
+
+
+def named_in(connection: Connection, account_id: str, most: int, after: str) -> list[str]:
+    """List identities that were ever named in an account, by id, after one of them."""
+    with connection.cursor(binary=True) as cursor:
+        return [key.hex() for (key,) in cursor.execute(_NAMED_IN, (account_id, after, most)).fetchall()]
 
 
 def _spellings(kind: str, value: str) -> list[str]:

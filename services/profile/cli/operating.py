@@ -8,3 +8,12 @@ app = typer.Typer(help="The profile service: what its operators do.", no_args_is
 @app.callback()
 def profile() -> None:
     """The profile service: what its operators do."""
+
+
+@app.command(epilog="Example: CRM_PROFILE_API_PORT=8090 rapport profile api")
+def api() -> None:
+    """Serve the query API in the foreground until a signal; `rapport up` runs one as profile-api."""
+    # FastAPI takes half a second to import, which no other command should pay for.
+    from services.profile.query.app import main  # noqa: PLC0415 - as said above
+
+    main()

@@ -21,7 +21,11 @@ from shared.local.processes import ProcessIdentity
 from tests.architecture.repository import ROOT
 
 SERVICES = ["ingest", "profile", "segmenter", "engagement", "metrics"]
-PARTS = ["kafka", "postgres", "ingest-gateway", "ingest", "ingest-admin", *SERVICES[1:], "mailbox"]
+PARTS = [
+    *("kafka", "postgres", "ingest-gateway", "ingest", "ingest-admin", "profile", "profile-api"),
+    *SERVICES[2:],
+    "mailbox",
+]
 MAIN = "from shared.cli.main import main; main()"
 RAPPORT = (sys.executable, "-c", MAIN)
 # A shell starts what it puts in the background deaf to Ctrl-C, and a test run may well be that.
@@ -186,6 +190,16 @@ def test_the_admin_api_takes_the_key_that_up_made_and_no_other(checkout: Checkou
     with pytest.raises(urllib.error.HTTPError, match="401") as refused:
         urllib.request.urlopen(asked, timeout=10)  # noqa: S310 - as above
     refused.value.close()
+
+
+def test_customers_are_read_at_an_address_that_up_tells_with_the_same_key(checkout: Checkout) -> None:
+    address = checkout.parts()["profile-api"]["address"]
+    assert f"Customers are read at http://{address}, with the same key." in checkout.rapport("up").stderr
+    key = json.loads((checkout.folder / ".rapport" / "secrets.json").read_text("utf-8"))["admin_key"]
+    url = f"http://{address}/customers/user_id:u-1"
+    asked = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})
+    with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310 - our own address
+        assert json.load(answer)["customer"]["identities"][0]["value"] == "u-1"
 
 
 def test_a_paused_source_is_held_by_the_worker_and_replayed_when_it_is_resumed(checkout: Checkout) -> None:

@@ -1,0 +1,75 @@
+"""The composition root of the query API: routes, a pool, and search kept up beside them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import NoReturn
+
+import psycopg
+from fastapi import FastAPI
+from psycopg_pool import PoolTimeout
+
+from services.profile.query import routes
+from services.profile.query.describing import describe
+from services.profile.query.doors import new_pool
+from services.profile.query.drawing import Drawing
+from services.profile.query.settings import SERVICE, ProfileApiSettings
+from shared.runtime.api import Lifespan, build_api
+from shared.runtime.api_keys import ApiKeys
+from shared.runtime.api_server import run_api
+from shared.runtime.health import Failed, Passed, Report
+from shared.runtime.schema_revision import history_of, require_current
+from shared.runtime.watchdog import within
+
+LOOK_SECONDS = 2.0
+CLOSE_SECONDS = 5.0
+_DESCRIPTION = "Customers: all that is known of one, what it was made of, and who is known by a name or an address."
+
+
+def application(keys: ApiKeys, ready: Callable[[], Awaitable[Report]], lifespan: Lifespan | None = None) -> FastAPI:
+    """Make the app with its routes; `app.state` gets `pool` and `secret` from the lifespan."""
+    app = build_api("Rapport customers", _DESCRIPTION, keys, ready, lifespan)
+    app.include_router(routes.router)
+    describe(app, *routes.DOCUMENTS)
+    return app
+
+
+def compose(settings: ProfileApiSettings) -> FastAPI:
+    """Wire the API.
+
+    Raises:
+        SchemaDiffersError, DatabaseUnreachableError: the tables are not those that this version needs.
+    """
+    require_current(settings.database_url.get_secret_value(), history_of("profile"))
+    pool = new_pool(settings)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.pool, app.state.secret = pool, settings.secret
+        await asyncio.to_thread(pool.open)
+        drawing = Drawing(pool)
+        task = asyncio.create_task(drawing.run(), name="search-terms")
+        try:
+            yield
+        finally:
+            drawing.close()
+            await within(settings.drain_seconds, "stop drawing terms", task)
+            await within(CLOSE_SECONDS, "close the database", asyncio.to_thread(pool.close))
+
+    def look() -> Report:
+        try:
+            with pool.connection(timeout=LOOK_SECONDS) as connection:
+                connection.execute("SELECT 1")
+        except (psycopg.Error, PoolTimeout):
+            return Report((Failed("database", "PostgreSQL does not answer"),))
+        return Report((Passed("database"),))
+
+    async def ready() -> Report:
+        return await asyncio.to_thread(look)
+
+    return application(settings.keys, ready, lifespan)
+
+
+def main() -> NoReturn:
+    """Serve the query API until a signal."""
+    run_api(SERVICE, ProfileApiSettings, compose)
