@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from services.profile.accounting import AccountSaid, said_of_accounts
 from services.profile.docket import UNTANGLE, Docket, Heard
 from services.profile.domain import fold
+from services.profile.domain.census import MOST_AT_ONCE
 from services.profile.domain.clusters import Stored
 from services.profile.domain.decisions import Applied
 from services.profile.domain.event import Event
@@ -85,11 +86,13 @@ class ProfileHandler:
     sees no difference but fewer messages.
     """
 
-    def __init__(self, store: CustomerStore, cache: StateCache, lanes: int, rules: IdentityRules) -> None:
+    def __init__(
+        self, store: CustomerStore, cache: StateCache, lanes: int, rules: IdentityRules, at_once: int = MOST_AT_ONCE
+    ) -> None:
         self._store = store
         self._cache = cache
         self._lanes = lanes
-        self._surveyor = Surveyor(store, cache, rules)
+        self._surveyor = Surveyor(store, cache, rules, at_once)
         self._docket = Docket(store, self._surveyor)
 
     def decode(self, record: Record) -> Sequence[Event | Poison]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from psycopg import AsyncConnection
 
-from services.profile.domain.census import Census
+from services.profile.domain.census import MOST_AT_ONCE, Census
 from services.profile.domain.clusters import Cluster, Stored, Territory
 from services.profile.domain.edges import edges_of
 from services.profile.domain.event import Event
@@ -30,10 +30,13 @@ T = TypeVar("T")
 class Surveyor:
     """Reads and settles; what a batch of identities that nobody was named with costs is a look at each."""
 
-    def __init__(self, store: CustomerStore, cache: StateCache, rules: IdentityRules) -> None:
+    def __init__(
+        self, store: CustomerStore, cache: StateCache, rules: IdentityRules, at_once: int = MOST_AT_ONCE
+    ) -> None:
         self._store = store
         self._cache = cache
         self._rules = rules
+        self._at_once = at_once
 
     async def survey(
         self,
@@ -60,7 +63,7 @@ class Surveyor:
                 held = await self._more(connection, held, wanting)
 
     def _settled(self, held: Holdings, events: Sequence[Event]) -> Settlement:
-        census = Census(held, self._rules)
+        census = Census(held, self._rules, self._at_once)
         census.take(events)
         return settle(census)
 

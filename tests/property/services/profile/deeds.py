@@ -8,7 +8,7 @@ from services.profile.domain.decisions import Decision, Kind
 from tests.property.services.profile.strategies import START
 
 _TWO = 2
-_KINDS = (Kind.MERGE, Kind.MERGE, Kind.UNMERGE, Kind.UNMERGE, Kind.SPLIT, Kind.BLOCK, Kind.UNBLOCK)
+_KINDS = (Kind.MERGE, Kind.MERGE, Kind.UNMERGE, Kind.UNMERGE, Kind.SPLIT, Kind.BLOCK, Kind.UNBLOCK, Kind.UNBLOCK)
 
 
 def deed(chance: random.Random, known: Sequence[str], before: Sequence[Decision]) -> Decision:
@@ -20,5 +20,9 @@ def deed(chance: random.Random, known: Sequence[str], before: Sequence[Decision]
     if kind is Kind.UNMERGE and merges and chance.random() < 0.7:
         undone = chance.choice(merges)
         return Decision(name, decided_at, kind, undone.identities, undone.id)
+    blocked = [one for one in before if one.kind is Kind.BLOCK]
+    if kind is Kind.UNBLOCK and blocked and chance.random() < 0.8:
+        undone = chance.choice(blocked)
+        return Decision(name, undone.decided_at + timedelta(minutes=1), kind, undone.identities)
     many = {Kind.SPLIT: chance.randint(_TWO, min(4, len(known))), Kind.BLOCK: 1, Kind.UNBLOCK: 1}.get(kind, _TWO)
     return Decision(name, decided_at, kind, tuple(chance.sample(known, many)))

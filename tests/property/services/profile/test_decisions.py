@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.profile.docket import DECISION
-from services.profile.domain.decisions import Decision
+from services.profile.domain.decisions import Decision, Kind
 from services.profile.domain.event import event_of
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.handlers import ProfileHandler
@@ -17,7 +17,7 @@ from shared.runtime.errors import StaleStateError
 from tests.property.services.profile import histories
 from tests.property.services.profile.crowds import crowds
 from tests.property.services.profile.deeds import deed
-from tests.property.services.profile.strategies import record
+from tests.property.services.profile.strategies import START, record
 from tests.unit.services.profile.customer_book import CustomerBook
 from tests.unit.services.profile.in_memory import InMemoryCustomers, apply, new_handler, ring
 from tests.unit.services.profile.topic_reader import CustomersRead, customers_of
@@ -102,3 +102,35 @@ def test_events_and_decisions_in_any_order_end_as_the_model_of_their_set(
         book.rule(one.decision.mark, one.ruling)
     assert asyncio.run(customers_of(life.store)) == book.records()
     assert life.topic.records() == book.records()
+
+
+@given(crowds, histories.rules, st.randoms(use_true_random=False), st.sampled_from([2, 2000]))
+def test_merge_then_unmerge_equals_never_merged_whatever_comes_between(
+    said: list[Interaction], rules: IdentityRules, chance: random.Random, at_once: int
+) -> None:
+    merged, never = Life(rules, 3, at_once), Life(rules, 3, at_once)
+    here = chance.randint(1, len(said))
+    there = chance.randint(here, len(said))
+    one, other = (life.say for life in (merged, never))
+    one(merged.workers[0], said[:here])
+    known = merged.known()
+    if len(known) < 2:
+        return
+    pair = tuple(chance.sample(known, 2))
+    merge = Decision("a" * 32, START, Kind.MERGE, pair)
+    merged.decide(merged.workers[1], [merge])
+    one(merged.workers[0], said[here:there])
+    merged.decide(merged.workers[0], [Decision("b" * 32, START, Kind.UNMERGE, pair, merge.id)])
+    one(merged.workers[1], said[there:])
+    other(never.workers[0], said)
+    for life in (merged, never):
+        life.settle()
+    assert asyncio.run(customers_of(merged.store)) == asyncio.run(customers_of(never.store))
+    assert merged.topic.records() == never.topic.records()
+    assert whose(merged.store) == whose(never.store)
+
+
+def whose(store: InMemoryCustomers) -> dict[bytes, tuple[str, bytes]]:
+    """Return whose each activity is by its identity, and what was said in it."""
+    roots = {key.hex(): row.after.root or key.hex() for key, row in store.rows.items()}
+    return {key: (roots[entry.event.owner.id], entry.event.payload) for key, entry in store.timeline.items()}

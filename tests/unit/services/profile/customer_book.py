@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 
+from services.profile.domain.decisions import Ruling
 from services.profile.domain.event import Event
 from services.profile.domain.fold import begin, note
 from services.profile.domain.graph import Component
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.join import customer_of, join, known_as
-from services.profile.domain.links import Mark, Node, Word, edge
+from services.profile.domain.links import Block, Mark, Node, Word, edge
 from services.profile.domain.record import record_of
 from services.profile.domain.sighting import Outcome, Untangle
 from services.profile.domain.state import State, dump, load, own
@@ -37,6 +38,14 @@ class CustomerBook:
         """Take a person's decision."""
         before = {name: self.graph.component_of[name] for name in (one, other)}
         self._after(self.graph.decide(one, other, word), before)
+
+    def rule(self, mark: Mark, ruling: Ruling) -> None:
+        """Take what a decision of people said to the graph."""
+        for said in ruling.said:
+            self.decide(said.one, said.other, Word(mark, said.verdict))
+        for name, blocked in ruling.blocked:
+            self.graph.block(name, Block(mark, blocked))
+            self._after(Untangle(frozenset()), {})
 
     def records(self) -> dict[str, bytes]:
         """Render each customer who did anything, from the join that is kept."""

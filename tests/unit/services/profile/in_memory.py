@@ -1,6 +1,6 @@
 """The customer store in memory, with the same promises as the tables."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import cast
 
@@ -8,21 +8,23 @@ import msgspec
 from psycopg import AsyncConnection
 
 from services.profile.accounting import AccountSaid
+from services.profile.domain import decisions
 from services.profile.domain.account import AccountState, join
+from services.profile.domain.census import MOST_AT_ONCE
 from services.profile.domain.clusters import Cluster, Stored, Territory
-from services.profile.domain.decisions import Applied, Decision
+from services.profile.domain.decisions import Applied
 from services.profile.domain.event import Event
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.links import Link
 from services.profile.domain.state import dump, load
-from services.profile.handlers import ProfileHandler
+from services.profile.handlers import ProfileHandler, Rows
 from services.profile.ports import Change, CustomerStore, Entry, GraphChange, Pair, Seating, Whole
 from services.profile.state_cache import StateCache
 from shared.contracts.identities import IdentityRef
 from shared.runtime.clock import SystemClock
 from shared.runtime.errors import StaleStateError
-from shared.runtime.handler import Outcome, Publication
-from shared.runtime.records import Poison, Received, Record
+from shared.runtime.handler import Decision, Outcome, Publication, SetDue
+from shared.runtime.records import DueInstant, Poison, Received, Record
 
 NO_CONNECTION = cast("AsyncConnection", None)
 
@@ -36,7 +38,7 @@ class InMemoryCustomers:
         self.customers: dict[str, Cluster] = {}
         self.regions: dict[str, Territory] = {}
         self.edges: dict[Pair, Link] = {}
-        self.decisions: dict[str, Decision] = {}
+        self.decisions: dict[str, decisions.Decision] = {}
         self.applied: dict[str, Applied] = {}
         self.accounts: dict[str, AccountState] = {}
         self.account_identities: set[tuple[str, bytes]] = set()
@@ -77,7 +79,7 @@ class InMemoryCustomers:
     async def upset(self, _connection: AsyncConnection, regions: Collection[str]) -> frozenset[str]:
         return frozenset(one for one in regions if one in self.regions and self.regions[one].due is not None)
 
-    async def pending(self, _connection: AsyncConnection, ids: Collection[str]) -> Sequence[Decision]:
+    async def pending(self, _connection: AsyncConnection, ids: Collection[str]) -> Sequence[decisions.Decision]:
         waiting = [one for one in self.decisions.values() if one.id in ids and one.id not in self.applied]
         return sorted(waiting, key=lambda one: one.mark)
 
@@ -183,9 +185,12 @@ def _require(found: int, wanted: int) -> None:
 
 
 def new_handler(
-    store: CustomerStore | None = None, cached: int = 100, rules: IdentityRules | None = None
+    store: CustomerStore | None = None,
+    cached: int = 100,
+    rules: IdentityRules | None = None,
+    at_once: int = MOST_AT_ONCE,
 ) -> ProfileHandler:
-    return ProfileHandler(store or InMemoryCustomers(), StateCache(cached), 4, rules or IdentityRules())
+    return ProfileHandler(store or InMemoryCustomers(), StateCache(cached), 4, rules or IdentityRules(), at_once)
 
 
 def read_all(handler: ProfileHandler, records: Sequence[Record]) -> list[Received[Event]]:
@@ -203,10 +208,25 @@ async def apply(
     records: Sequence[Record],
     connection: AsyncConnection = NO_CONNECTION,
     now: datetime | None = None,
+    woken: set[str] | None = None,
 ) -> tuple[Sequence[Outcome], Sequence[Publication]]:
-    """Take one batch through the handler as the runtime does."""
+    """Take one batch through the handler as the runtime does; `woken` gets what the clock is to bring."""
     events = read_all(handler, records)
     state = await handler.load(connection, handler.keys(events, ()))
     decision = handler.decide(events, (), state, now or SystemClock().now())
     await handler.save(connection, decision.rows)
+    if woken is not None:
+        woken |= {one.key for one in decision.due if isinstance(one, SetDue)}
     return decision.outcomes, decision.publications
+
+
+async def ring(
+    handler: ProfileHandler, keys: Iterable[str], connection: AsyncConnection = NO_CONNECTION
+) -> Decision[Rows]:
+    """Let the clock bring what was set under these keys, as the runtime does."""
+    now = SystemClock().now()
+    due = [DueInstant(0, key, now) for key in keys]
+    state = await handler.load(connection, handler.keys((), due))
+    decision = handler.decide((), due, state, now)
+    await handler.save(connection, decision.rows)
+    return decision
