@@ -132,6 +132,7 @@ class Platform:
             "CRM_KAFKA_BOOTSTRAP_SERVERS": addresses.kafka,
             "CRM_DATABASE_URL": addresses.database_url,
             "CRM_IDENTITY_SECRET": self._environment.get("CRM_IDENTITY_SECRET") or self._secrets.get("identity"),
+            "CRM_PROFILE_IDENTITY_RULES": str(self._config / "identity.yaml"),
             "CRM_SEGMENTER_DEFINITIONS_DIR": str(self._config / "segments"),
             "CRM_ENGAGEMENT_CAMPAIGNS_DIR": str(self._config / "campaigns"),
         }
