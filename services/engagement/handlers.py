@@ -1,46 +1,25 @@
 """Engagement's handler: customers are remembered, triggers wait for the version that fired them, then are decided."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-import msgspec
 from psycopg import AsyncConnection
 
+from services.engagement.decoding import CustomerSeen, Event, Fired, read
 from services.engagement.domain.announcement import Announcement, announce
 from services.engagement.domain.campaign import Campaign
 from services.engagement.domain.contact import Contact
+from services.engagement.domain.following import Membership, believed
 from services.engagement.domain.ledger import Entry
-from services.engagement.domain.planning import Firing, decide, firings
+from services.engagement.domain.planning import Directory, Firing, Occasion, Waiting, judge
 from services.engagement.ports import Book, CustomerRow, Known, Rows, Touched
-from shared.contracts.codec import MalformedMessageError, decode
-from shared.contracts.customers import CustomerRecord
-from shared.contracts.envelope import Order, header, version_of
-from shared.contracts.segments import SegmentChange
-from shared.contracts.topics import CUSTOMERS, OUTREACH, SEGMENT_CHANGES
-from shared.runtime.handler import APPLIED, DUPLICATE, Decision, Message, Outcome, Publication
-from shared.runtime.moments import parse_time
+from shared.contracts.topics import OUTREACH
+from shared.runtime.handler import APPLIED, DUPLICATE, Decision, Message, Outcome, Publication, SetDue
 from shared.runtime.records import DueInstant, Poison, Received, Record
 
-
-class CustomerSeen(msgspec.Struct, frozen=True, gc=False):
-    """A customer's record as it came in; nothing once the customer is gone."""
-
-    customer_id: str
-    order: Order
-    record: CustomerRecord | None
-    data: bytes | None
-
-
-class Fired(msgspec.Struct, frozen=True, gc=False):
-    """A segment change with the campaigns that it sets off."""
-
-    firings: Sequence[Firing]
-
-
-Event = CustomerSeen | Fired
-
-_ANOTHER_MAJOR = Poison("unknown_type", "ce_type", "a type of major version 1", "another version")
+LOOK_AGAIN = timedelta(seconds=1)
+"""How soon a trigger looks again for a customer of another lane, whose worker knows nothing of our triggers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +40,26 @@ class EngagementHandler:
 
     def decode(self, record: Record) -> Sequence[Event | Poison]:
         """Read one customer or one segment change."""
-        try:
-            if record.topic == CUSTOMERS.name:
-                return (_customer(record),)
-            if record.topic == SEGMENT_CHANGES.name:
-                return (self._change(record),)
-        except MalformedMessageError as error:
-            return (Poison("malformed", expected=record.topic, found=str(error)),)
-        return (Poison("unexpected_topic", expected=f"{CUSTOMERS.name} or {SEGMENT_CHANGES.name}", found=record.topic),)
+        return (read(record, self._planning.campaigns),)
 
-    def keys(self, events: Sequence[Received[Event]], _due: Sequence[DueInstant]) -> Touched:
-        """Tell which customers and occurrences these events are about."""
+    def keys(self, events: Sequence[Received[Event]], due: Sequence[DueInstant]) -> Touched:
+        """Tell which customers and occurrences these events and instants are about."""
         updated: dict[str, None] = {}
-        fired: dict[str, None] = {}
+        fired: dict[str, Occasion] = {}
         occurrences: dict[str, None] = {}
+        told: list[tuple[str, Membership]] = []
         for received in events:
             event = received.event
             if isinstance(event, CustomerSeen):
                 updated[event.customer_id] = None
+                told += event.told
             else:
                 for firing in event.firings:
-                    fired[firing.customer_id] = None
+                    merged = Occasion.MERGE in (firing.occasion, fired.get(firing.customer_id))
+                    fired[firing.customer_id] = Occasion.MERGE if merged else Occasion.CHANGE
                     occurrences[firing.occurrence] = None
-        return Touched(sorted(updated), sorted(fired), sorted(occurrences))
+        woken = sorted({instant.key for instant in due})
+        return Touched(sorted(updated), fired, sorted(occurrences), woken, believed({}, told))
 
     async def load(self, connection: AsyncConnection, keys: Touched) -> Known:
         """Read what is known of them."""
@@ -101,19 +77,32 @@ class EngagementHandler:
         outcomes: list[Outcome] = [APPLIED] * len(events)
         newest = _newest(events, state, outcomes)
         for customer_id, event in newest.items():
-            rows.customers.append(CustomerRow(customer_id, event.order, event.data, state.versions.get(customer_id)))
+            rows.customers.append(
+                CustomerRow(customer_id, event.order, event.data, event.redirect_to, state.versions.get(customer_id))
+            )
+        memberships = believed(state.memberships, (told for one in events for told in _told(one)))
+        rows.memberships.update({one: said for one, said in memberships.items() if state.memberships.get(one) != said})
         contacts = {**state.contacts, **{name: _contact(event) for name, event in newest.items()}}
-        for firing in self._fresh(events, state, outcomes):
-            if _known_well_enough(contacts.get(firing.customer_id), firing):
-                rows.entries.append(self._decide(firing, contacts, now))
-            else:
-                rows.parked.append(firing)
-        for firing in state.parked:
-            if _known_well_enough(contacts.get(firing.customer_id), firing):
-                rows.released.append(firing)
-                rows.entries.append(self._decide(firing, contacts, now))
+        written = set(state.written)
+        directory = Directory(contacts, memberships, written)
+        due: dict[tuple[int, str], SetDue] = {}
+        parked = list(state.parked)
+        for firing in (*self._fresh(events, state, outcomes), *parked):
+            campaign = self._planning.campaigns.get(firing.campaign)
+            found = judge(firing, campaign, directory, self._planning.hash_address, now)
+            if isinstance(found, Entry):
+                rows.entries.append(found)
+                if found.rule is None:
+                    written.add((firing.campaign, firing.customer_id))
+                if firing.parked_at is not None:
+                    rows.released.append(firing)
+                continue
+            if firing.parked_at is None:
+                rows.parked.append(replace(firing, parked_at=now))
+            if found is Waiting.FOR_ANOTHER:
+                due[firing.lane, firing.customer_id] = SetDue(firing.lane, firing.customer_id, now + LOOK_AGAIN)
         rows.announcements += announcements(rows.entries)
-        return Decision(rows, outcomes, publications(rows.announcements))
+        return Decision(rows, outcomes, publications(rows.announcements), list(due.values()))
 
     async def save(self, connection: AsyncConnection, rows: Rows) -> None:
         """Write the rows."""
@@ -123,15 +112,6 @@ class EngagementHandler:
 
     def forget(self) -> None:
         """Nothing is cached."""
-
-    def _change(self, record: Record) -> Event | Poison:
-        if _is_of_another_major(record):
-            return _ANOTHER_MAJOR
-        if record.value is None:
-            return Poison("malformed", expected=SEGMENT_CHANGES.name, found="no value")
-        change = decode(SegmentChange, record.value)
-        caused_at = parse_time(header(record.headers, "crm_accepted_at"))
-        return Fired(firings(self._planning.campaigns, change, record.partition, caused_at))
 
     def _fresh(self, events: Sequence[Received[Event]], state: Known, outcomes: list[Outcome]) -> Iterator[Firing]:
         seen = set(state.seen)
@@ -144,10 +124,6 @@ class EngagementHandler:
                 outcomes[place] = DUPLICATE
             seen.update((one.occurrence, one.campaign) for one in fresh)
             yield from fresh
-
-    def _decide(self, firing: Firing, contacts: Mapping[str, Contact], now: datetime) -> Entry:
-        campaign = self._planning.campaigns.get(firing.campaign)
-        return decide(firing, campaign, contacts.get(firing.customer_id), self._planning.hash_address, now)
 
 
 def announcements(entries: Sequence[Entry]) -> list[Announcement]:
@@ -166,28 +142,6 @@ def outreach_message(announcement: Announcement) -> Message:
     return Message(announcement.customer_id.encode(), announcement.value, announcement.headers())
 
 
-def _customer(record: Record) -> Event | Poison:
-    order = version_of(record.headers)
-    if order is None:
-        return Poison("no_version", "ce_version", "numbers in ce_version and ce_incarnation", "none")
-    if not record.key:
-        return Poison("no_key", expected="a customer id as the key", found="no key")
-    try:
-        customer_id = record.key.decode("ascii")
-    except UnicodeDecodeError:
-        return Poison("malformed", expected="a customer id as the key", found="bytes")
-    if record.value is None:
-        return CustomerSeen(customer_id, order, None, None)
-    if _is_of_another_major(record):
-        return _ANOTHER_MAJOR
-    return CustomerSeen(customer_id, order, decode(CustomerRecord, record.value), record.value)
-
-
-def _is_of_another_major(record: Record) -> bool:
-    kind = header(record.headers, "ce_type")
-    return kind is not None and not kind.endswith(".v1")
-
-
 def _newest(events: Sequence[Received[Event]], state: Known, outcomes: list[Outcome]) -> dict[str, CustomerSeen]:
     newest: dict[str, CustomerSeen] = {}
     for place, received in enumerate(events):
@@ -204,8 +158,9 @@ def _newest(events: Sequence[Received[Event]], state: Known, outcomes: list[Outc
 
 
 def _contact(event: CustomerSeen) -> Contact:
-    return Contact(event.customer_id, event.order.number, event.record)
+    return Contact(event.customer_id, event.order.number, event.record, event.redirect_to)
 
 
-def _known_well_enough(contact: Contact | None, firing: Firing) -> bool:
-    return contact is not None and contact.version >= firing.customer_version
+def _told(received: Received[Event]) -> Sequence[tuple[str, Membership]]:
+    # A stale record counts here: whose an identity is has numbers of its own.
+    return received.event.told if isinstance(received.event, CustomerSeen) else ()

@@ -9,42 +9,54 @@ from psycopg import AsyncConnection
 
 from services.engagement.domain.announcement import Announcement
 from services.engagement.domain.contact import Contact
+from services.engagement.domain.following import Membership
 from services.engagement.domain.ledger import Answer, Entry
 from services.engagement.domain.mail import Mail
-from services.engagement.domain.planning import Firing
+from services.engagement.domain.planning import Firing, Occasion
 from shared.contracts.envelope import Order
 
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What a batch touches: customers whose records came in, customers whose triggers fired, and these occurrences."""
+    """What a batch touches.
+
+    `updated` are customers whose records came in, `fired` those whose triggers fired, of `occurrences`; `woken` those
+    whose triggers look again; `told` is whose the batch says identities are.
+    """
 
     updated: Sequence[str]
-    fired: Sequence[str]
+    fired: Mapping[str, Occasion]
     occurrences: Sequence[str]
+    woken: Sequence[str] = ()
+    told: Mapping[str, Membership] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of that.
 
-    `versions` is where each customer stands, `contacts` are those whose triggers fired or were parked, `parked` the
-    parked triggers of updated customers, `seen` the occurrences that were parked or decided before.
+    `versions` is where each updated customer stands, `parked` the parked triggers of those and of woken ones;
+    `contacts` are the customers of these triggers and of those that fired, and who they are now; `memberships` is whose
+    their ids are, and those that the batch tells of; `seen` are occurrences that were parked or decided before;
+    `written` says which campaigns wrote to which customer, if a merge made a trigger fire.
     """
 
     versions: Mapping[str, Order]
     contacts: Mapping[str, Contact]
     parked: Sequence[Firing]
     seen: frozenset[tuple[str, str]]
+    memberships: Mapping[str, Membership] = field(default_factory=dict)
+    written: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerRow:
-    """A customer's newest record as its bytes, and what it replaces."""
+    """A customer's newest record as its bytes, or where the customer went, and what it replaces."""
 
     customer_id: str
     order: Order
     record: bytes | None
+    redirect_to: str | None
     replaces: Order | None
 
 
@@ -54,6 +66,7 @@ class Rows:
 
     at: datetime
     customers: list[CustomerRow] = field(default_factory=list)
+    memberships: dict[str, Membership] = field(default_factory=dict)
     parked: list[Firing] = field(default_factory=list)
     released: list[Firing] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -76,11 +89,13 @@ class Book(Protocol):
 class Waiting:
     """Messages that may be sent, with what is known of their customers, both locked until COMMIT.
 
-    Left out: messages whose customer's record is just being rewritten; they are taken in the next round.
+    `contacts` are by id: of the messages' customers, and of who these are now by `memberships`. Left out: messages of
+    whom something is just being rewritten; they are taken in the next round.
     """
 
     entries: Sequence[Entry]
     contacts: Mapping[str, Contact]
+    memberships: Mapping[str, Membership]
 
 
 class Ledger(Protocol):
@@ -92,6 +107,10 @@ class Ledger(Protocol):
 
     async def take(self, connection: AsyncConnection, lanes: Sequence[int], now: datetime, limit: int) -> Waiting:
         """Lock the oldest waiting messages of these lanes that are due."""
+        ...
+
+    async def put_off(self, connection: AsyncConnection, keys: Sequence[str], until: datetime) -> None:
+        """Let messages that were taken wait; nothing is announced of it."""
         ...
 
     async def being_sent(self, connection: AsyncConnection, lanes: Sequence[int]) -> list[Entry]:

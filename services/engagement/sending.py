@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from services.engagement.domain import ledger as life
 from services.engagement.domain.campaign import Campaign
 from services.engagement.domain.contact import Contact
+from services.engagement.domain.following import follow
 from services.engagement.domain.ledger import Answer, Entry, Lost, NotSent, RetryPolicy
 from services.engagement.domain.mail import Mail, compose, render
 from services.engagement.domain.permission import Rule, Send, Skip, Wish, may_we_contact
@@ -25,6 +26,8 @@ log = logger(__name__)
 FLUSH_SECONDS = 1.0
 CLAIM_HOLDS = timedelta(seconds=10)
 """How long after consent was asked a mail may still be begun; what is left then is claimed, and asked for, anew."""
+LOOK_AGAIN = timedelta(seconds=5)
+"""How soon a message looks again for who its customer is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,10 @@ class Sender:
             async with self._transactions.begin(lanes) as transaction:
                 now = self._clock.now()
                 waiting = await self._ledger.take(transaction.connection, sorted(lanes), now, self._pace.batch)
-                stepped = list(self._decide(waiting, lanes, mails, now))
+                unclear: list[str] = []
+                stepped = list(self._decide(waiting, lanes, mails, unclear, now))
+                if unclear:
+                    await self._ledger.put_off(transaction.connection, unclear, now + LOOK_AGAIN)
                 if stepped:
                     transaction.publish(publications(await self._ledger.write(transaction.connection, stepped)))
         except BaseException:
@@ -133,10 +139,21 @@ class Sender:
             raise
         return len(stepped), mails
 
-    def _decide(self, waiting: Waiting, epochs: Mapping[int, int], mails: list[Mail], now: datetime) -> Iterator[Entry]:
+    def _decide(
+        self, waiting: Waiting, epochs: Mapping[int, int], mails: list[Mail], unclear: list[str], now: datetime
+    ) -> Iterator[Entry]:
         for entry in waiting.entries:
             campaign = self._planning.campaigns.get(entry.origin.campaign)
-            decided = self._prepare(entry, campaign, waiting.contacts.get(entry.origin.customer_id), now)
+            own = waiting.contacts.get(entry.origin.customer_id)
+            contact = None if own is None else follow(own, waiting.contacts, waiting.memberships)
+            if own is not None and contact is None:
+                if campaign is not None and now - entry.planned_at <= campaign.expires_after:
+                    unclear.append(entry.key)
+                else:
+                    rule = Rule.CAMPAIGN_GONE if campaign is None else Rule.EXPIRED
+                    yield life.skipped(entry, Skip(rule, "it is not known who it is now"), now)
+                continue
+            decided = self._prepare(entry, campaign, contact, now)
             if isinstance(decided, Skip):
                 yield life.skipped(entry, decided, now)
                 continue

@@ -32,7 +32,7 @@ REPLAY = "rapport ingest quarantine replay"
 QUARANTINED = "SELECT 1 FROM ingest.quarantine HAVING count(*) = %s"
 ORDERS = """
     SELECT i.value, sum(f.orders)::int, sum(f.revenue)::text
-    FROM metrics.order_facts AS f JOIN profile.identities AS i ON i.id = f.customer_id GROUP BY i.value ORDER BY i.value
+    FROM metrics.order_facts AS f JOIN profile.identities AS i ON i.id = f.identity_id GROUP BY i.value ORDER BY i.value
 """
 
 

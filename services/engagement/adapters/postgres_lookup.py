@@ -34,7 +34,11 @@ _SHOW = """
 """
 # An announcement's id is the message's key, a hyphen, and the number of the step.
 _STEPS = "SELECT at, type FROM announcements WHERE id >= %(key)s || '-' AND id < %(key)s || '.' ORDER BY at, id"
-_CUSTOMER = "SELECT customer_id, version, record FROM customers WHERE customer_id = %s"
+_CUSTOMER = """
+    SELECT c.customer_id, c.version, c.record, c.redirect_to
+    FROM customers c LEFT JOIN memberships m ON m.identity_id = %(id)s
+    WHERE c.customer_id = coalesce(m.customer_id, %(id)s)
+"""
 
 
 def messages(connection: Connection, state: str | None, campaign: str | None, limit: int) -> Sequence[tuple[Any, ...]]:
@@ -52,6 +56,6 @@ def message(connection: Connection, key: str) -> Mapping[str, Any] | None:
 
 
 def customer(connection: Connection, customer_id: str) -> Contact | None:
-    """Find a customer as engagement knows them."""
-    row = connection.execute(_CUSTOMER, (customer_id,)).fetchone()
+    """Find a customer as engagement knows them, by an id that was merged into another as well."""
+    row = connection.execute(_CUSTOMER, {"id": customer_id}).fetchone()
     return None if row is None else contact_of(*row)

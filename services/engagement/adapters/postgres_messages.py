@@ -7,9 +7,11 @@ from typing import Any
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from services.engagement.adapters import postgres_memberships
 from services.engagement.adapters.postgres_announcements import keep
 from services.engagement.domain.announcement import Announcement, announce
 from services.engagement.domain.contact import Contact, contact_of
+from services.engagement.domain.following import owner_of
 from services.engagement.domain.ledger import Entry, Origin
 from services.engagement.ports import Waiting
 from shared.contracts.outreach import MessageState
@@ -52,9 +54,10 @@ _KNOWN = "SELECT customer_id FROM customers WHERE customer_id = ANY(%s)"
 # A record that is being rewritten right now may hold a withdrawal: whose is skipped here waits for the next round,
 # and whoever is locked here cannot be changed before what we decide about them is committed.
 _CONTACTS = """
-    SELECT customer_id, version, record FROM customers WHERE customer_id = ANY(%s) ORDER BY customer_id
+    SELECT customer_id, version, record, redirect_to FROM customers WHERE customer_id = ANY(%s) ORDER BY customer_id
     FOR SHARE SKIP LOCKED
 """
+_PUT_OFF = "UPDATE messages SET due_at = %s WHERE key = ANY(%s)"
 
 
 class PostgresLedger:
@@ -75,17 +78,26 @@ class PostgresLedger:
         cursor = await connection.execute(_TAKE, (int4s(sorted(lanes)), now, limit))
         entries = [entry_of(row) for row in await cursor.fetchall()]
         if not entries:
-            return Waiting((), {})
-        ids = texts(sorted({entry.origin.customer_id for entry in entries}))
-        cursor = await connection.execute(_KNOWN, (ids,))
-        known = {customer_id for (customer_id,) in await cursor.fetchall()}
-        cursor = await connection.execute(_CONTACTS, (ids,))
-        contacts: dict[str, Contact] = {
-            customer_id: contact_of(customer_id, version, record)
-            for customer_id, version, record in await cursor.fetchall()
-        }
-        busy = known - contacts.keys()
-        return Waiting([entry for entry in entries if entry.origin.customer_id not in busy], contacts)
+            return Waiting((), {}, {})
+        customers = {entry.origin.customer_id for entry in entries}
+        contacts, busy = await _lock_contacts(connection, customers)
+        # Whose an id is changes only under the lock of its row: hence after that.
+        memberships = await postgres_memberships.of_identities(connection, customers)
+        others = {owner_of(customer_id, memberships) for customer_id in customers} - customers
+        if others:
+            found, also_busy = await _lock_contacts(connection, others)
+            contacts |= found
+            busy |= also_busy
+        free = [
+            entry
+            for entry in entries
+            if busy.isdisjoint({entry.origin.customer_id, owner_of(entry.origin.customer_id, memberships)})
+        ]
+        return Waiting(free, contacts, memberships)
+
+    async def put_off(self, connection: AsyncConnection, keys: Sequence[str], until: datetime) -> None:
+        """Let messages that were taken wait; nothing is announced of it."""
+        await connection.execute(_PUT_OFF, (until, texts(keys)))
 
     async def being_sent(self, connection: AsyncConnection, lanes: Sequence[int]) -> list[Entry]:
         """Lock all messages of these lanes that are being sent."""
@@ -123,6 +135,16 @@ class PostgresLedger:
         announced = [one for one in map(announce, entries) if one is not None]
         await keep(connection, announced)
         return announced
+
+
+async def _lock_contacts(connection: AsyncConnection, ids: set[str]) -> tuple[dict[str, Contact], set[str]]:
+    """Lock and read what stands under ids; name those, too, that somebody else holds."""
+    array = texts(sorted(ids))
+    cursor = await connection.execute(_KNOWN, (array,))
+    known = {customer_id for (customer_id,) in await cursor.fetchall()}
+    cursor = await connection.execute(_CONTACTS, (array,))
+    contacts = {row[0]: contact_of(*row) for row in await cursor.fetchall()}
+    return contacts, known - contacts.keys()
 
 
 async def insert(connection: AsyncConnection, entries: Sequence[Entry]) -> None:

@@ -19,10 +19,14 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """What sets a campaign off: somebody enters a segment."""
+    """What sets a campaign off: somebody enters a segment.
+
+    `on_merge` says that it counts, too, when somebody is in only by a merge of two customers, or by its undoing.
+    """
 
     segment: str
     on: Change
+    on_merge: bool = False
 
 
 @dataclass(frozen=True, slots=True)

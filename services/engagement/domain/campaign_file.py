@@ -20,6 +20,7 @@ _SENDER = re.compile(r"(?:\"?(?P<name>[^<>\"@\x00-\x1f]*?)\"?\s*<(?P<named>[^<>]
 _DURATION = re.compile(r"([1-9][0-9]{0,3}) (minute|hour|day|week)s?")
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800}
 _SHOWN = 60
+_TRUTH = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,17 @@ class _Reader:
             return None
         return value
 
+    def truth(self, fields: Mapping[str, Node], path: str, key: str) -> bool:
+        """Read true or false; false if nothing is said."""
+        node = fields.get(key)
+        if node is None:
+            return False
+        # YAML 1.1 takes yes, on and y for true as well: here only the one spelling is.
+        if not isinstance(node, ScalarNode) or node.tag != "tag:yaml.org,2002:bool" or node.value not in _TRUTH:
+            self.report(node, f"{path}/{key}", "true or false")
+            return False
+        return _TRUTH[node.value]
+
     def template(
         self, fields: Mapping[str, Node], path: str, key: str, escaping: Escaping = Escaping.TEXT
     ) -> Template | None:
@@ -175,10 +187,11 @@ def _letter(reader: _Reader, fields: Mapping[str, Node]) -> Letter | None:
 def _trigger(reader: _Reader, root: Mapping[str, Node]) -> Trigger | None:
     if "trigger" not in root:
         return None
-    fields = reader.fields(root["trigger"], "/trigger", ("segment", "on"), ())
+    fields = reader.fields(root["trigger"], "/trigger", ("segment", "on"), ("on_merge",))
     segment = reader.name(fields, "/trigger", "segment")
     on = reader.choice(fields, "/trigger", "on", (Change.ENTERED.value,))
-    return None if segment is None or on is None else Trigger(segment, Change(on))
+    on_merge = reader.truth(fields, "/trigger", "on_merge")
+    return None if segment is None or on is None else Trigger(segment, Change(on), on_merge)
 
 
 def _sender(reader: _Reader, root: Mapping[str, Node]) -> Sender | None:

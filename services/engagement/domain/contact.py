@@ -23,11 +23,12 @@ LONGEST_ADDRESS = 254
 
 @dataclass(frozen=True)
 class Contact:
-    """A customer at one version of the record; `record` is null once the customer is gone."""
+    """What stands under a customer's id at one version: a record, where it went (`redirect_to`), or neither: gone."""
 
     customer_id: str
     version: int
     record: CustomerRecord | None
+    redirect_to: str | None = None
 
     @cached_property
     def address(self) -> str | None:
@@ -60,9 +61,9 @@ class Contact:
         }
 
 
-def contact_of(customer_id: str, version: int, document: bytes | None) -> Contact:
-    """Read a stored record; `document` is its JSON, or nothing once the customer is gone."""
-    return Contact(customer_id, version, None if document is None else decode(CustomerRecord, document))
+def contact_of(customer_id: str, version: int, document: bytes | None, redirect_to: str | None) -> Contact:
+    """Read what is stored of a customer; `document` is the record's JSON, nothing if it went elsewhere or is gone."""
+    return Contact(customer_id, version, None if document is None else decode(CustomerRecord, document), redirect_to)
 
 
 def is_deliverable(address: str) -> bool:

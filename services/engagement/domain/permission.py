@@ -25,6 +25,8 @@ class Rule(StrEnum):
     """What was agreed to was withdrawn."""
     ADDRESS_CHANGED = "address_changed"
     """The address is not the one that the message was planned for."""
+    ALREADY_WRITTEN = "already_written"
+    """The campaign wrote to this person before, and now only a merge would make it write again."""
     EXPIRED = "expired"
     """It could not be sent in time."""
     CAMPAIGN_GONE = "campaign_gone"

@@ -12,10 +12,11 @@ from psycopg_pool import AsyncConnectionPool
 from services.engagement.adapters.postgres_book import PostgresBook
 from services.engagement.adapters.postgres_messages import PostgresLedger
 from services.engagement.adapters.smtp import SmtpMailer, SmtpServer
+from services.engagement.decoding import Event
 from services.engagement.domain.campaign import Campaign
 from services.engagement.domain.contact import address_hash
 from services.engagement.domain.ledger import RetryPolicy
-from services.engagement.handlers import EngagementHandler, Event, Planning
+from services.engagement.handlers import EngagementHandler, Planning
 from services.engagement.sending import Pace, Sender
 from shared.runtime.clock import FixedClock
 from shared.runtime.failpoints import Failpoints, NullFailpoints
