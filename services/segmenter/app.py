@@ -107,7 +107,7 @@ def service(settings: SegmenterSettings) -> Service:
 
     def handler(runtime: Runtime) -> SegmenterHandler:
         changes.append(ChangesCounted(runtime.metrics))
-        return SegmenterHandler(catalogue, PostgresCustomers(), changes[-1])
+        return SegmenterHandler(catalogue, PostgresCustomers(), changes[-1], settings.lanes)
 
     return Service(
         name="segmenter",

@@ -6,26 +6,25 @@ from datetime import datetime
 import msgspec
 from psycopg import AsyncConnection
 
+from services.segmenter.batching import Batch, Loaded
+from services.segmenter.domain.belonging import Move, Moving, offer
 from services.segmenter.domain.catalogue import Catalogue
-from services.segmenter.domain.customer import UNKNOWN, Customer, changed, with_event, with_record
 from services.segmenter.domain.instants import instant, moment
-from services.segmenter.domain.membership import Transition, next_due, react, settle
 from services.segmenter.messages import change_key, change_message, membership_key, membership_message
 from services.segmenter.ports import ChangeLog, CustomerStore, Entry, Stored, Written
-from services.segmenter.reading import Happened, Recorded, Said, read
-from shared.contracts.segments import EventCause, RecordCause, SegmentMembership
+from services.segmenter.reading import Happened, Recorded, Said, Vacated, read
+from shared.contracts.segments import SegmentMembership
 from shared.contracts.topics import SEGMENT_CHANGES, SEGMENT_MEMBERSHIPS
-from shared.runtime.handler import (
-    APPLIED,
-    DUPLICATE,
-    ClearDue,
-    Decision,
-    DueChange,
-    Outcome,
-    Publication,
-    SetDue,
-)
+from shared.runtime.handler import Decision, Publication
 from shared.runtime.records import DueInstant, Poison, Received, Record
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """What a batch touches: customers and identities, whose the latter are, and records that say so of many."""
+
+    ids: Sequence[str]
+    moves: Mapping[str, Move]
+    records: Sequence[Recorded]
 
 
 class Rows(msgspec.Struct, frozen=True):
@@ -35,54 +34,81 @@ class Rows(msgspec.Struct, frozen=True):
     entries: Sequence[Entry]
 
 
-class _Draft(msgspec.Struct, gc=False):
-    """A customer while a batch is applied."""
-
-    lane: int
-    loaded: int
-    revision: int
-    customer: Customer
-    fired: bool = False
-
-
 class SegmenterHandler:
     """Judges customers by the definitions of one catalogue.
 
     A row keeps the revision of the catalogue that judged all its segments last. Until a row of an older one is settled
     by the instant that the sweep set for it, events change only what they make true or false themselves.
+
+    An event of a customer of one identity reads and writes one row; of several, two: the identity's and the customer's,
+    whose tallies are those of all identities. Whoever changes anything of an identity writes its customer's row too, so
+    that row's version guards them all. Who belongs to a customer is read only when somebody leaves it.
     """
 
-    def __init__(self, catalogue: Catalogue, store: CustomerStore, changes: ChangeLog) -> None:
+    def __init__(self, catalogue: Catalogue, store: CustomerStore, changes: ChangeLog, lanes: int) -> None:
         self._catalogue = catalogue
         self._store = store
         self._changes = changes
+        self._lanes = lanes
 
     def decode(self, record: Record) -> Sequence[Said | Poison]:
         """Read the one message of a record."""
         return (read(record),)
 
-    def keys(self, events: Sequence[Received[Said]], due: Sequence[DueInstant]) -> Sequence[str]:
-        """Name the customers, sorted."""
+    def keys(self, events: Sequence[Received[Said]], due: Sequence[DueInstant]) -> Keys:
+        """Name the customers and identities, sorted."""
         self._changes.settled()
-        return sorted({received.event.customer for received in events} | {one.key for one in due})
+        ids = {one.key for one in due}
+        moves: dict[str, Move] = {}
+        records = []
+        for received in events:
+            said = received.event
+            ids.add(said.customer)
+            match said:
+                case Happened():
+                    if said.identity != said.customer or said.membership > 1:
+                        ids.add(said.identity)
+                        offer(moves, said.identity, Move(said.customer, said.membership))
+                case Recorded():
+                    if said.memberships:
+                        records.append(said)
+                case Vacated():
+                    for identity, membership in said.memberships.items():
+                        offer(moves, identity, Move(said.leads_to, membership))
+        return Keys(sorted(ids), moves, records)
 
-    async def load(self, connection: AsyncConnection, keys: Sequence[str]) -> Mapping[str, Stored]:
-        """Read the customers that are known."""
-        return await self._store.load(connection, keys)
+    async def load(self, connection: AsyncConnection, keys: Keys) -> Loaded:
+        """Read the customers that are known, and all who are concerned when identities move."""
+        rows = dict(await self._store.load(connection, keys.ids))
+        moves = dict(keys.moves)
+        for said in keys.records:
+            if not _was_heard(said, rows.get(said.customer)):
+                for identity, membership in said.memberships.items():
+                    offer(moves, identity, Move(said.customer, membership))
+        if not moves and all(stored.customer.ties is None for stored in rows.values()):
+            return Loaded(rows, moves)
+        seen, families = set(keys.ids), set[str]()
+        while (wanting := _moving(rows, moves).wanting(seen, families)) is not None:
+            if wanting.families:
+                rows.update(await self._store.families(connection, sorted(wanting.families)))
+                families |= wanting.families
+                seen |= rows.keys()
+            else:
+                rows.update(await self._store.load(connection, sorted(wanting.ids)))
+                seen |= wanting.ids
+        return Loaded(rows, moves)
 
     def decide(
-        self,
-        events: Sequence[Received[Said]],
-        due: Sequence[DueInstant],
-        state: Mapping[str, Stored],
-        now: datetime,
+        self, events: Sequence[Received[Said]], due: Sequence[DueInstant], state: Loaded, now: datetime
     ) -> Decision[Rows]:
-        """Judge the instants that fell due, then each message in its order, all at the present `now`."""
-        batch = _Batch(self._catalogue, state, instant(now))
+        """Judge the instants that fell due, who moved, then each message in its order, all at the present `now`."""
+        batch = Batch(self._catalogue, state, self._lanes, instant(now))
         for one in due:
             batch.fire(one)
+        batch.move()
         outcomes = [batch.apply(received) for received in events]
-        return batch.decision(outcomes)
+        rows, clock = batch.written()
+        return Decision(Rows(rows, batch.entries), outcomes, _publications(batch.entries), clock)
 
     async def save(self, connection: AsyncConnection, rows: Rows) -> None:
         """Write customers, memberships and history.
@@ -99,117 +125,30 @@ class SegmenterHandler:
         self._changes.forget()
 
 
-class _Batch:
-    """One batch while it is decided."""
+def _was_heard(said: Recorded, stored: Stored | None) -> bool:
+    return stored is not None and stored.customer.ties is not None and stored.customer.ties.heard == said.heard
 
-    def __init__(self, catalogue: Catalogue, state: Mapping[str, Stored], now: int) -> None:
-        self._catalogue = catalogue
-        self._state = state
-        self._now = now
-        self._drafts: dict[str, _Draft] = {}
-        self._entries: list[Entry] = []
 
-    def fire(self, due: DueInstant) -> None:
-        """Settle a customer by the clock; an instant of somebody unknown means nothing any more."""
-        stored = self._state.get(due.key)
-        if stored is None:
-            return
-        draft = self._draft(due.key, due.lane)
-        draft.fired = True
-        asked = draft.customer.due
-        at = instant(due.at)
-        since = at if asked is None else min(at, asked)
-        after, transitions = settle(self._catalogue, draft.customer, draft.revision, since, self._now)
-        draft.customer, draft.revision = after, self._catalogue.revision
-        self._note(due.key, draft, transitions, None)
+def _moving(rows: Mapping[str, Stored], moves: Mapping[str, Move]) -> Moving:
+    return Moving({one: stored.customer for one, stored in rows.items()}, moves)
 
-    def apply(self, received: Received[Said]) -> Outcome:
-        """Apply one message."""
-        said = received.event
-        stored = self._state.get(said.customer)
-        draft = self._drafts.get(said.customer)
-        before = draft.customer if draft else stored.customer if stored else UNKNOWN
-        catalogue, now = self._catalogue, self._now
-        match said:
-            case Happened():
-                after = with_event(before, said.name, said.at, said.customer_version, now)
-                awake = catalogue.of_event(said.name)
-                if not awake and before.known:
-                    transitions: Sequence[Transition] = ()
-                else:
-                    cause = EventCause(said.message_id)
-                    after, transitions = react(catalogue, awake, before, after, cause, said.at, now)
-            case Recorded():
-                later = with_record(before, said.order, said.record)
-                if later is None:
-                    return DUPLICATE
-                version = RecordCause(said.order.number)
-                after, transitions = react(catalogue, catalogue.of_record, before, later, version, now, now)
-        if draft is None:
-            draft = self._draft(said.customer, received.lane)
-        draft.customer = after
-        if transitions:
-            self._note(said.customer, draft, transitions, said.accepted_at)
-        return APPLIED
 
-    def decision(self, outcomes: Sequence[Outcome]) -> Decision[Rows]:
-        """Sum up: rows, messages, and when to look again."""
-        clock: list[DueChange] = []
-        rows = []
-        for customer_id, draft in sorted(self._drafts.items()):
-            due = self._due(draft)
-            if due is None:
-                if draft.customer.due is not None:
-                    clock.append(ClearDue(draft.lane, customer_id))
-            elif due != draft.customer.due or draft.fired:
-                clock.append(SetDue(draft.lane, customer_id, moment(due)))
-            customer = draft.customer if due == draft.customer.due else changed(draft.customer, due=due)
-            rows.append(Written(customer_id, draft.lane, draft.loaded, draft.revision, customer))
-        return Decision(Rows(rows, self._entries), outcomes, self._publications(), clock)
-
-    def _due(self, draft: _Draft) -> int | None:
-        asked = draft.customer.due
-        if not draft.fired and (
-            draft.revision != self._catalogue.revision or (asked is not None and asked <= self._now)
-        ):
-            # The instant that is set, or that the sweep sets for a new definition, has yet to fire: leave it alone.
-            return asked
-        return next_due(self._catalogue, draft.customer, self._now)
-
-    def _draft(self, customer_id: str, lane: int) -> _Draft:
-        draft = self._drafts.get(customer_id)
-        if draft is None:
-            stored = self._state.get(customer_id)
-            current = self._catalogue.revision
-            if stored is None:
-                draft = _Draft(lane, 0, current, UNKNOWN)
-            else:
-                # A newer catalogue than ours judged it: ours counts until we are replaced, so it must look again then.
-                draft = _Draft(lane, stored.version, min(stored.revision, current), stored.customer)
-            self._drafts[customer_id] = draft
-        return draft
-
-    def _note(
-        self, customer_id: str, draft: _Draft, transitions: Sequence[Transition], accepted_at: str | None
-    ) -> None:
-        self._entries += [Entry(customer_id, draft.lane, self._now, accepted_at, one) for one in transitions]
-
-    def _publications(self) -> list[Publication]:
-        publications = []
-        last: dict[bytes, Publication] = {}
-        for entry in self._entries:
-            segment, standing = entry.transition.segment, entry.transition.standing
-            key = change_key(entry.customer_id, segment, standing.sequence)
-            publications.append(Publication(SEGMENT_CHANGES.name, entry.lane, key, change_message(entry)))
-            key = membership_key(entry.customer_id, segment)
-            membership = SegmentMembership(
-                segment=segment,
-                definition_version=standing.definition_version,
-                customer_id=entry.customer_id,
-                since=moment(standing.at),
-                sequence=standing.sequence,
-            )
-            message = membership_message(membership, inside=standing.inside)
-            # A state topic needs only where things stand at the end of the batch.
-            last[key] = Publication(SEGMENT_MEMBERSHIPS.name, entry.lane, key, message)
-        return publications + list(last.values())
+def _publications(entries: Sequence[Entry]) -> list[Publication]:
+    publications = []
+    last: dict[bytes, Publication] = {}
+    for entry in entries:
+        segment, standing = entry.transition.segment, entry.transition.standing
+        key = change_key(entry.customer_id, segment, standing.sequence)
+        publications.append(Publication(SEGMENT_CHANGES.name, entry.lane, key, change_message(entry)))
+        key = membership_key(entry.customer_id, segment)
+        membership = SegmentMembership(
+            segment=segment,
+            definition_version=standing.definition_version,
+            customer_id=entry.customer_id,
+            since=moment(standing.at),
+            sequence=standing.sequence,
+        )
+        message = membership_message(membership, inside=standing.inside)
+        # A state topic needs only where things stand at the end of the batch.
+        last[key] = Publication(SEGMENT_MEMBERSHIPS.name, entry.lane, key, message)
+    return publications + list(last.values())

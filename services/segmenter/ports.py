@@ -19,13 +19,22 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A customer's row to write; `loaded` is the version it was read at, 0 for a new one."""
+    """A customer's row to write; `loaded` is the version it was read at, 0 for a new one.
+
+    `moved` says that it belongs to another customer than before, or to none.
+    """
 
     customer_id: str
     lane: int
     loaded: int
     revision: int
     customer: Customer
+    moved: bool = False
+
+    @property
+    def member_of(self) -> str | None:
+        """Tell whose identity it is, if it is not its own customer."""
+        return None if self.customer.ties is None else self.customer.ties.customer
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -43,6 +52,10 @@ class CustomerStore(Protocol):
 
     async def load(self, connection: AsyncConnection, customer_ids: Sequence[str]) -> Mapping[str, Stored]:
         """Read customers; unknown ones are left out."""
+        ...
+
+    async def families(self, connection: AsyncConnection, customer_ids: Sequence[str]) -> Mapping[str, Stored]:
+        """Read all that belong to customers, directly or by way of one that does."""
         ...
 
     async def write(self, connection: AsyncConnection, rows: Sequence[Written], entries: Sequence[Entry]) -> None:

@@ -13,11 +13,23 @@ from shared.runtime.errors import StaleStateError
 
 # The id as bytes: building a UUID object for each row costs more than all else here.
 _LOAD = "SELECT uuid_send(customer_id), version, revision, doc FROM customers WHERE customer_id = ANY(%s)"
+_FAMILIES = """
+    WITH RECURSIVE family (customer_id) AS (
+        SELECT c.customer_id FROM customers c WHERE c.member_of = ANY(%s)
+        UNION
+        SELECT c.customer_id FROM family f JOIN customers c ON c.member_of = f.customer_id
+    )
+    SELECT uuid_send(c.customer_id), c.version, c.revision, c.doc FROM family f JOIN customers c USING (customer_id)
+"""
 _INSERT = """
-    INSERT INTO customers (customer_id, lane, revision, version, doc)
-    SELECT n.customer_id, n.lane, n.revision, 1, n.doc
-    FROM unnest(%s, %s, %s, %s) AS n (customer_id, lane, revision, doc)
+    INSERT INTO customers (customer_id, lane, revision, version, doc, member_of)
+    SELECT n.customer_id, n.lane, n.revision, 1, n.doc, n.member_of::uuid
+    FROM unnest(%s, %s, %s, %s, %s) AS n (customer_id, lane, revision, doc, member_of)
     ON CONFLICT (customer_id) DO NOTHING
+"""
+_MOVE = """
+    UPDATE customers c SET member_of = n.member_of::uuid FROM unnest(%s, %s) AS n (customer_id, member_of)
+    WHERE c.customer_id = n.customer_id
 """
 _UPDATE = """
     UPDATE customers c SET version = c.version + 1, revision = n.revision, doc = n.doc
@@ -46,12 +58,11 @@ class PostgresCustomers:
 
     async def load(self, connection: AsyncConnection, customer_ids: Sequence[str]) -> Mapping[str, Stored]:
         """Read customers; unknown ones are left out."""
-        async with connection.cursor(binary=True) as cursor:
-            await cursor.execute(_LOAD, (uuids([bytes.fromhex(one) for one in customer_ids]),))
-            return {
-                customer_id.hex(): Stored(version, revision, unpack(doc))
-                for customer_id, version, revision, doc in await cursor.fetchall()
-            }
+        return await _read(connection, _LOAD, customer_ids)
+
+    async def families(self, connection: AsyncConnection, customer_ids: Sequence[str]) -> Mapping[str, Stored]:
+        """Read all that belong to customers, directly or by way of one that does."""
+        return await _read(connection, _FAMILIES, customer_ids)
 
     async def write(self, connection: AsyncConnection, rows: Sequence[Written], entries: Sequence[Entry]) -> None:
         """Write customers and the changes that led there.
@@ -79,13 +90,30 @@ class PostgresCustomers:
                 int4s([row.lane for row in new]),
                 int4s([row.revision for row in new]),
                 byteas([pack(row.customer) for row in new]),
+                texts([row.member_of for row in new]),
             )
         if written != len(rows):
             raise StaleStateError(f"{len(rows) - written} of {len(rows)} customers were written by somebody else")
+        if moved := [row for row in known if row.moved]:
+            await _count(
+                connection,
+                _MOVE,
+                uuids([bytes.fromhex(row.customer_id) for row in moved]),
+                texts([row.member_of for row in moved]),
+            )
         if entries:
             await _write_history(connection, entries)
             last = {(one.customer_id, one.transition.segment): one for one in entries}
             await _write_memberships(connection, [last[key] for key in sorted(last)])
+
+
+async def _read(connection: AsyncConnection, statement: str, customer_ids: Sequence[str]) -> Mapping[str, Stored]:
+    async with connection.cursor(binary=True) as cursor:
+        await cursor.execute(statement.encode(), (uuids([bytes.fromhex(one) for one in customer_ids]),))
+        return {
+            customer_id.hex(): Stored(version, revision, unpack(doc))
+            for customer_id, version, revision, doc in await cursor.fetchall()
+        }
 
 
 async def _count(connection: AsyncConnection, statement: str, *arrays: object) -> int:

@@ -1,47 +1,51 @@
-"""What the segmenter knows of one customer, and how events and records change it."""
+"""What the segmenter knows of one id: as an identity what was done by it, as a customer all that rules can ask."""
 
-import struct
-from bisect import bisect_right
 from typing import Any
 
 import msgspec
 
-from services.segmenter.domain.rules import MOST_IN_A_WINDOW
-from services.segmenter.domain.windows import DAY, LONGEST_DAYS
+from services.segmenter.domain.tallies import Tally, noted
 from shared.contracts.envelope import Order
-
-KEPT_TIMES = MOST_IN_A_WINDOW + 1
-"""Times kept of one event of one customer: one more than a rule can ask for, so that `== n` still tells n from more."""
-
-_PACKED = struct.Struct("=q")
-_LENGTH = LONGEST_DAYS * DAY
-
-
-class Tally(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How often and when one event happened: `times` are sorted instants, 8 bytes each; `pruned` counts older ones."""
-
-    pruned: int
-    times: bytes
-
-    def instants(self) -> "memoryview[int]":
-        """Look at the kept times as a sorted sequence of instants."""
-        return memoryview(self.times).cast("q")
 
 
 class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Where a customer stands in one segment: in or out since `at`, after `sequence` changes, by which definition."""
+    """Where a customer stands in one segment: in or out since `at`, after `sequence` changes, by which definition.
+
+    `kept` is since when they had been in, of somebody whom a merge or its undoing took out: the opposite restores it.
+    """
 
     inside: bool
     sequence: int
     at: int
     definition_version: int
+    kept: int | None = None
+
+
+class Ties(msgspec.Struct, frozen=True, array_like=True):
+    """How an id hangs together with others; most never do and have none.
+
+    As an identity it is `customer`'s (nobody else's if there is none) by its membership number `membership`, 0 as long
+    as only others named it; `own` is what was done by it alone, absent if that is all there is. As a customer it is
+    `gone` while a redirect or a removal stands under its id; its last record named `identities` and, of those that had
+    another customer before, what `heard` is a digest of. `carried` is since when those who became part of it had been
+    in each segment.
+    """
+
+    membership: int = 0
+    customer: str | None = None
+    own: dict[str, Tally] | None = None
+    gone: bool = False
+    heard: bytes = b""
+    identities: int = 0
+    carried: dict[str, int] | None = None
 
 
 class Customer(msgspec.Struct, frozen=True, array_like=True):
     """All that rules can ask about one customer.
 
     `record` are the facts of the published record (see `record.condense`) as of (`incarnation`, `version`);
-    `customer_version` is the greatest version that was heard of; `due` is the instant we asked to be woken at.
+    `customer_version` is the greatest version that was heard of; `tallies` are those of all identities together; `due`
+    is the instant we asked to be woken at.
     """
 
     incarnation: int = 0
@@ -51,14 +55,22 @@ class Customer(msgspec.Struct, frozen=True, array_like=True):
     tallies: dict[str, Tally] = {}
     standings: dict[str, Standing] = {}
     due: int | None = None
+    ties: Ties | None = None
 
     @property
     def known(self) -> bool:
-        """Tell whether there is anything to judge: not before the first message, nor after an erasure."""
-        return self.record is not None or bool(self.tallies)
+        """Tell whether there is anybody to judge.
+
+        Not before the first message under the id itself, nor after an erasure, nor while the id is another customer's.
+        """
+        if self.record is None and not self.tallies:
+            return False
+        ties = self.ties
+        return ties is None or (ties.customer is None and not ties.gone and self.customer_version > 0)
 
 
 UNKNOWN = Customer()
+UNTIED = Ties()
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Customer)
@@ -79,25 +91,47 @@ def changed(customer: Customer, **fields: Any) -> Customer:
     return msgspec.structs.replace(customer, **fields)
 
 
+def tied(customer: Customer, /, **fields: Any) -> Customer:
+    """Return the customer with some of its ties replaced."""
+    return changed(customer, ties=msgspec.structs.replace(customer.ties or UNTIED, **fields))
+
+
+def own_tallies(customer: Customer) -> dict[str, Tally]:
+    """Return what was done by the identity of this id alone."""
+    ties = customer.ties
+    return customer.tallies if ties is None or ties.own is None else ties.own
+
+
 def with_event(customer: Customer, name: str, at: int, customer_version: int, now: int) -> Customer:
-    """Count an event that happened at `at`; it may be late, early, or at the same time as others."""
-    tally = customer.tallies.get(name)
-    tally = Tally(0, _PACKED.pack(at)) if tally is None else _inserted(tally, at)
+    """Count an event of whoever it is by; for what a customer did by its own identity see `with_own_event`."""
     return Customer(
         customer.incarnation,
         customer.version,
         max(customer.customer_version, customer_version),
         customer.record,
-        customer.tallies | {name: _bounded(tally, now)},
+        noted(customer.tallies, name, at, now),
         customer.standings,
         customer.due,
+        customer.ties,
     )
+
+
+def with_own_event(customer: Customer, name: str, at: int, now: int) -> Customer:
+    """Count an event for its identity, where that is kept apart; the customer's are counted besides."""
+    ties = customer.ties
+    if ties is None or ties.own is None:
+        return customer
+    return tied(customer, own=noted(ties.own, name, at, now))
 
 
 def with_record(customer: Customer, order: Order, record: bytes | None) -> Customer | None:
     """Take a later record over, or nothing if this one is not later than what is known; no record is an erasure."""
-    if (order.incarnation, order.number) <= (customer.incarnation, customer.version):
+    if not _is_later(customer, order):
         return None
+    ties = customer.ties
+    if record is None and ties is not None:
+        own: dict[str, Tally] | None = {} if ties.customer is not None else None
+        ties = msgspec.structs.replace(ties, own=own, carried=None)
     return Customer(
         order.incarnation,
         order.number,
@@ -107,21 +141,26 @@ def with_record(customer: Customer, order: Order, record: bytes | None) -> Custo
         {} if record is None else customer.tallies,
         customer.standings,
         customer.due,
+        ties,
     )
 
 
-def _inserted(tally: Tally, at: int) -> Tally:
-    times = tally.instants()
-    if times and at < times[-1]:
-        place = 8 * bisect_right(times, at)
-        return Tally(tally.pruned, tally.times[:place] + _PACKED.pack(at) + tally.times[place:])
-    return Tally(tally.pruned, tally.times + _PACKED.pack(at))
+def vacated(customer: Customer, order: Order) -> Customer | None:
+    """Take over that the id is no customer's any more, or nothing if that is not later than what is known.
+
+    What was done by it stays: it counts for whoever it belongs to now.
+    """
+    if not _is_later(customer, order):
+        return None
+    gone = changed(
+        customer,
+        incarnation=order.incarnation,
+        version=order.number,
+        customer_version=max(customer.customer_version, order.number),
+        record=None,
+    )
+    return tied(gone, gone=True)
 
 
-def _bounded(tally: Tally, now: int) -> Tally:
-    """Forget times that no rule can ask for: past the longest window, or behind the 10,000 latest before now."""
-    times = tally.instants()
-    if times[0] > now - _LENGTH and len(times) <= KEPT_TIMES:
-        return tally
-    cut = max(bisect_right(times, now - _LENGTH), bisect_right(times, now) - KEPT_TIMES)
-    return Tally(tally.pruned + cut, tally.times[8 * cut :]) if cut > 0 else tally
+def _is_later(customer: Customer, order: Order) -> bool:
+    return (order.incarnation, order.number) > (customer.incarnation, customer.version)

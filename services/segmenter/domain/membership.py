@@ -8,9 +8,9 @@ from services.segmenter.domain.catalogue import Catalogue, Segment
 from services.segmenter.domain.customer import Customer, Standing, changed
 from services.segmenter.domain.explanation import explain
 from services.segmenter.domain.instants import NEVER
-from shared.contracts.segments import Cause, Change, ClockCause, DefinitionCause, Fact
+from shared.contracts.segments import Cause, Change, ClockCause, DefinitionCause, Fact, MergeCause
 
-_OUT = Standing(inside=False, sequence=0, at=-NEVER, definition_version=0)
+OUT = Standing(inside=False, sequence=0, at=-NEVER, definition_version=0)
 _CLOCK = ClockCause()
 
 
@@ -39,14 +39,24 @@ def react(
     late must neither take a member out nor let one in.
     """
     if not after.known:
-        return _leave_all(catalogue, after, cause, now)
-    transitions = []
+        return leave_all(catalogue, after, cause, now)
+    transitions = [
+        _transition(segment, after, cause, min(at, now), now, inside=truth)
+        for segment, truth in differing(catalogue, awake, before, after, now)
+    ]
+    return moved(after, transitions), transitions
+
+
+def differing(
+    catalogue: Catalogue, awake: Iterable[Segment], before: Customer, after: Customer, now: int
+) -> list[tuple[Segment, bool]]:
+    """List the segments whose truth a message changed, with what it is now; all are judged of somebody new."""
+    found = []
     for segment in catalogue.segments if not before.known else awake:
         truth = segment.holds(after, now)
-        if truth is _inside(after, segment.name) or (before.known and segment.holds(before, now) is truth):
-            continue
-        transitions.append(_transition(segment, after, cause, min(at, now), now, inside=truth))
-    return _moved(after, transitions), transitions
+        if truth is not _inside(after, segment.name) and not (before.known and segment.holds(before, now) is truth):
+            found.append((segment, truth))
+    return found
 
 
 def settle(
@@ -74,11 +84,13 @@ def settle(
             left = Standing(False, standing.sequence + 1, max(now, standing.at), version)  # noqa: FBT003 - see Standing
             cause = DefinitionCause(version)
             transitions.append(Transition(name, left, cause, (), customer.customer_version))
-    return _moved(customer, transitions), transitions
+    return moved(customer, transitions), transitions
 
 
 def next_due(catalogue: Catalogue, customer: Customer, now: int) -> int | None:
     """Return the earliest instant at which time alone can change where a customer stands."""
+    if not customer.known:
+        return None
     earliest = NEVER
     for segment in catalogue.timed:
         if not segment.reads.events.isdisjoint(customer.tallies):
@@ -86,17 +98,19 @@ def next_due(catalogue: Catalogue, customer: Customer, now: int) -> int | None:
     return earliest if earliest < NEVER else None
 
 
-def _leave_all(
+def leave_all(
     catalogue: Catalogue, customer: Customer, cause: Cause, now: int
 ) -> tuple[Customer, Sequence[Transition]]:
+    """Let a customer out of every segment: there is nobody any more."""
     versions = {segment.name: segment.version for segment in catalogue.segments}
     transitions = []
     for name, standing in customer.standings.items():
         if standing.inside:
             version = versions.get(name, standing.definition_version)
-            left = Standing(False, standing.sequence + 1, max(now, standing.at), version)  # noqa: FBT003 - see Standing
+            kept = standing.at if isinstance(cause, MergeCause) else None
+            left = Standing(False, standing.sequence + 1, max(now, standing.at), version, kept)  # noqa: FBT003 - see it
             transitions.append(Transition(name, left, cause, (), customer.customer_version))
-    return _moved(customer, transitions), transitions
+    return moved(customer, transitions), transitions
 
 
 def _inside(customer: Customer, segment: str) -> bool:
@@ -105,7 +119,7 @@ def _inside(customer: Customer, segment: str) -> bool:
 
 
 def _transition(segment: Segment, customer: Customer, cause: Cause, at: int, now: int, *, inside: bool) -> Transition:
-    last = customer.standings.get(segment.name, _OUT)
+    last = customer.standings.get(segment.name, OUT)
     # A late event must not make somebody leave before they entered.
     standing = Standing(inside, last.sequence + 1, max(at, last.at), segment.version)
     return Transition(segment.name, standing, cause, explain(segment.rule, customer, now), customer.customer_version)
@@ -119,7 +133,8 @@ def _since(segment: Segment, customer: Customer, start: int, now: int, *, truth:
     return min(at, now)
 
 
-def _moved(customer: Customer, transitions: Sequence[Transition]) -> Customer:
+def moved(customer: Customer, transitions: Sequence[Transition]) -> Customer:
+    """Return the customer standing where transitions led."""
     if not transitions:
         return customer
     moves = {transition.segment: transition.standing for transition in transitions}

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import InvalidOperation
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -13,6 +13,9 @@ from shared.contracts.customers import ConsentStatus, Lifecycle
 from shared.contracts.money import Money
 
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+Membership = Annotated[int, msgspec.Meta(ge=1, le=2_147_483_647)]
 
 
 class _Trait(msgspec.Struct, frozen=True):
@@ -30,6 +33,10 @@ class _Consent(msgspec.Struct, frozen=True):
     state: ConsentStatus
 
 
+class _Identity(msgspec.Struct, frozen=True):
+    id: str
+
+
 class _Published(msgspec.Struct, frozen=True):
     """The part of the published record that is read here; the rest is passed over without being built."""
 
@@ -40,6 +47,8 @@ class _Published(msgspec.Struct, frozen=True):
     first_at: Time
     last_at: Time
     lifecycle: Lifecycle
+    identities: tuple[_Identity, ...] = ()
+    memberships: dict[str, Membership] = {}
 
 
 class RecordFacts(msgspec.Struct, frozen=True, array_like=True):
@@ -56,8 +65,17 @@ class RecordFacts(msgspec.Struct, frozen=True, array_like=True):
     lifecycle: str
 
 
-def condense(published: bytes) -> tuple[str, bytes]:
-    """Read a published record: whose it is, and its facts as they are kept.
+class Condensed(NamedTuple):
+    """A published record: whose it is, how many identities it names, memberships of those that moved, kept facts."""
+
+    customer_id: str
+    identities: int
+    memberships: dict[str, int]
+    facts: bytes
+
+
+def condense(published: bytes) -> Condensed:
+    """Read a published record.
 
     Raises:
         MalformedMessageError: it is no customer record.
@@ -66,7 +84,7 @@ def condense(published: bytes) -> tuple[str, bytes]:
     orders = record.orders
     for money in orders.revenue if orders else ():
         _check_amount(money)
-    return record.customer_id, encode(
+    facts = encode(
         RecordFacts(
             {name: trait.value for name, trait in record.traits.items()},
             orders.count if orders else 0,
@@ -79,6 +97,7 @@ def condense(published: bytes) -> tuple[str, bytes]:
             record.lifecycle,
         )
     )
+    return Condensed(record.customer_id, len(record.identities), record.memberships, facts)
 
 
 def _check_amount(money: Money) -> None:

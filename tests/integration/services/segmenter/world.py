@@ -57,7 +57,7 @@ class World:
             definitions[definition.segment] = (definition, source)
         with connect(self.database_url) as connection:
             self.catalogue = register(connection, definitions)
-        self.handler = SegmenterHandler(self.catalogue, PostgresCustomers(), self.changes_counted)
+        self.handler = SegmenterHandler(self.catalogue, PostgresCustomers(), self.changes_counted, 1)
 
     def later(self, **parts: float) -> datetime:
         """Move the clock on."""

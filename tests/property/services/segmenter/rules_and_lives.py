@@ -130,7 +130,7 @@ def customer_of(life: Life, now: datetime = NOW) -> Customer:
     for name, at in life.events:
         customer = with_event(customer, name, instant(at), 1, instant(now))
     if life.record is not None:
-        later = with_record(customer, Order(1, 1), condense(published(life.record))[1])
+        later = with_record(customer, Order(1, 1), condense(published(life.record)).facts)
         assert later is not None
         customer = later
     return customer

@@ -1,10 +1,11 @@
 from datetime import UTC, datetime
 
-from services.segmenter.domain.customer import KEPT_TIMES, UNKNOWN, Customer, Tally, with_event, with_record
+from services.segmenter.domain.customer import UNKNOWN, Customer, with_event, with_record
 from services.segmenter.domain.horizon import horizon
 from services.segmenter.domain.instants import NEVER, instant
 from services.segmenter.domain.predicate import compiled
 from services.segmenter.domain.rules import Count
+from services.segmenter.domain.tallies import KEPT_TIMES, Tally
 from services.segmenter.domain.windows import DAY, SECOND
 from shared.contracts.envelope import Order
 

@@ -5,19 +5,20 @@ import pytest
 
 from services.segmenter.domain.instants import instant
 from services.segmenter.domain.record import facts_of
-from services.segmenter.reading import Happened, Recorded, read
+from services.segmenter.reading import Happened, Recorded, Vacated, read
 from shared.contracts.codec import encode
 from shared.contracts.envelope import Order
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS
 from shared.runtime.records import PlainRecord, Poison
 
 AT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-EVA = "5f" * 16
+EVA, ADA = "5f" * 16, "6a" * 16
 ACTIVITY: dict[str, Any] = {
     "message_id": "m-1",
     "name": "Order Completed",
     "occurred_at": AT,
     "customer_id": EVA,
+    "identity_id": EVA,
     "customer_version": 7,
     "payload": {"total": 1},
 }
@@ -31,7 +32,9 @@ RECORD: dict[str, Any] = {
     "last_at": AT,
     "lifecycle": "customer",
 }
+REDIRECT: dict[str, Any] = {"customer_id": ADA, "redirect_to": EVA, "memberships": {ADA: 2}}
 VERSION = [("ce_version", b"7"), ("ce_incarnation", b"1")]
+REDIRECTED = [("ce_type", b"customer.redirected.v1"), *VERSION]
 
 
 def activity(value: Any, headers: list[tuple[str, bytes]] | None = None) -> PlainRecord:
@@ -67,6 +70,34 @@ def test_a_tombstone_is_an_erasure_of_whom_its_key_names() -> None:
     assert read(record(None, VERSION)) == Recorded(EVA, Order(1, 7), None, None)
 
 
+def test_an_activity_says_whose_its_identity_is() -> None:
+    said = read(activity(ACTIVITY | {"identity_id": ADA, "membership_version": 2}))
+    assert isinstance(said, Happened)
+    assert (said.customer, said.identity, said.membership) == (EVA, ADA, 2)
+
+
+def test_a_record_tells_who_moved_and_how_many_it_names() -> None:
+    alone, joined, other = (
+        read(record(RECORD | {"memberships": memberships}, VERSION)) for memberships in ({}, {ADA: 2}, {ADA: 3})
+    )
+    assert isinstance(alone, Recorded)
+    assert isinstance(joined, Recorded)
+    assert isinstance(other, Recorded)
+    assert (alone.memberships, alone.heard, alone.identities) == ({}, b"", 1)
+    assert joined.memberships == {ADA: 2}
+    assert len({alone.heard, joined.heard, other.heard}) == 3
+
+
+def test_a_redirect_says_who_the_customer_is_now() -> None:
+    headers = [("ce_type", b"customer.redirected.v1"), *VERSION]
+    assert read(record(REDIRECT, headers, ADA.encode())) == Vacated(ADA, Order(1, 7), EVA, {ADA: 2})
+
+
+def test_a_removal_is_no_erasure_and_moves_nobody() -> None:
+    headers = [("ce_type", b"customer.removed.v1"), *VERSION]
+    assert read(record(None, headers)) == Vacated(EVA, Order(1, 7), EVA, {})
+
+
 @pytest.mark.parametrize(
     ("said", "reason"),
     [
@@ -75,7 +106,16 @@ def test_a_tombstone_is_an_erasure_of_whom_its_key_names() -> None:
         (activity(b"\xff"), "malformed"),
         (activity(ACTIVITY | {"occurred_at": "2026-11-22T09:30:00"}), "malformed"),
         (activity(ACTIVITY | {"customer_id": "eva"}), "no_customer_id"),
+        (activity(ACTIVITY | {"identity_id": "eva"}), "no_customer_id"),
+        (activity(ACTIVITY | {"membership_version": 0}), "malformed"),
         (activity(ACTIVITY, [("ce_type", b"activity.recorded.v2")]), "unknown_event_type"),
+        (record(REDIRECT, REDIRECTED[:1]), "no_version"),
+        (record(None, REDIRECTED), "malformed"),
+        (record(REDIRECT | {"redirect_to": "eva"}, REDIRECTED), "no_customer_id"),
+        (record(REDIRECT | {"memberships": {"eva": 2}}, REDIRECTED), "no_customer_id"),
+        (record(REDIRECT | {"memberships": {ADA: 2**70}}, REDIRECTED), "malformed"),
+        (record(None, [("ce_type", b"customer.removed.v1"), *VERSION], b"eva"), "no_customer_id"),
+        (record(RECORD | {"memberships": {"eva": 2}}, VERSION), "no_customer_id"),
         (record(RECORD, []), "no_version"),
         (record(RECORD, [("ce_version", b"x"), ("ce_incarnation", b"1")]), "no_version"),
         (record(RECORD | {"lifecycle": "fan"}, VERSION), "malformed"),
