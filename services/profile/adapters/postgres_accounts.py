@@ -7,6 +7,7 @@ from psycopg import AsyncConnection
 from services.profile.accounting import AccountSaid
 from services.profile.domain.account import AccountState, dump, join, load
 from shared.runtime.arrays import byteas, int8s, texts, uuids
+from shared.runtime.errors import StaleStateError
 
 _INSERT = """
     INSERT INTO accounts (id, version, doc) SELECT n.id, 1, n.doc FROM unnest(%s, %s) AS n (id, doc)
@@ -21,6 +22,16 @@ _NAMED = """
     INSERT INTO account_identities (account_id, identity_id) SELECT * FROM unnest(%s, %s)
     ON CONFLICT (account_id, identity_id) DO NOTHING
 """
+_ALL = """
+    SELECT a.id, a.version, a.doc, array_to_string(array_agg(n.identity_id), ',')
+    FROM accounts a LEFT JOIN account_identities n ON n.account_id = a.id GROUP BY a.id
+"""
+_DELETE = "DELETE FROM accounts a USING unnest(%s, %s) AS n (id, before) WHERE a.id = n.id AND a.version = n.before"
+_REPLACE = """
+    UPDATE accounts a SET version = n.before + 1, doc = n.doc FROM unnest(%s, %s, %s) AS n (id, before, doc)
+    WHERE a.id = n.id AND a.version = n.before
+"""
+_UNNAMED = "DELETE FROM account_identities WHERE account_id = ANY(%s)"
 
 
 async def add_to_accounts(connection: AsyncConnection, said: Mapping[str, AccountSaid]) -> None:
@@ -47,5 +58,49 @@ async def add_to_accounts(connection: AsyncConnection, said: Mapping[str, Accoun
                 byteas([dump(state) for _, _, state in rows]),
             ),
         )
-    named = [(one, key) for one in ids for key in sorted(said[one].identities)]
+    await _name(connection, said)
+
+
+async def read_all(connection: AsyncConnection) -> Mapping[str, tuple[int, AccountSaid]]:
+    """Read every account with its version."""
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(_ALL)
+    return {
+        one: (version, AccountSaid(load(doc), _keys(identities)))
+        for one, version, doc, identities in await cursor.fetchall()
+    }
+
+
+async def replace_accounts(
+    connection: AsyncConnection, wanted: Mapping[str, AccountSaid | None], before: Mapping[str, int]
+) -> None:
+    """Write accounts as they are to be, and take those out of which nothing was said.
+
+    Raises:
+        StaleStateError: one of them is not at the version that it had before (none: 0).
+    """
+    kept = {one: said for one, said in sorted(wanted.items()) if said is not None}
+    gone = [one for one in sorted(wanted) if wanted[one] is None]
+    new, old = [one for one in kept if one not in before], [one for one in kept if one in before]
+    done = 0
+    for statement, names, columns in (
+        (_INSERT, new, (byteas([dump(kept[one].state) for one in new]),)),
+        (_REPLACE, old, (int8s([before[one] for one in old]), byteas([dump(kept[one].state) for one in old]))),
+        (_DELETE, gone, (int8s([before[one] for one in gone]),)),
+    ):
+        if names:
+            cursor = await connection.execute(statement, (texts(names), *columns))
+            done += cursor.rowcount
+    if done != len(wanted):
+        raise StaleStateError("an account was written by somebody else")
+    await connection.execute(_UNNAMED, (texts(sorted(wanted)),))
+    await _name(connection, kept)
+
+
+async def _name(connection: AsyncConnection, said: Mapping[str, AccountSaid]) -> None:
+    named = [(one, key) for one in sorted(said) for key in sorted(said[one].identities)]
     await connection.execute(_NAMED, (texts([one for one, _ in named]), uuids([key for _, key in named])))
+
+
+def _keys(identities: str | None) -> frozenset[bytes]:
+    return frozenset(bytes.fromhex(one.replace("-", "")) for one in (identities or "").split(",") if one)

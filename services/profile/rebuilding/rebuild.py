@@ -1,0 +1,177 @@
+"""The rebuild: look at every customer, note who differs, put those right one by one, then the accounts.
+
+Each step is one transaction with its progress, so a rebuild that was killed goes on where it was.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import msgspec
+from psycopg import AsyncConnection
+
+from services.profile.adapters import postgres_rebuilds, search_terms
+from services.profile.adapters.postgres_rebuilds import Progress
+from services.profile.adapters.postgres_recount import Rulings, see_one_moment, whose_turn
+from services.profile.domain.comparing import Compared, Difference, compare
+from services.profile.rebuilding import ledger
+from services.profile.rebuilding.gathering import Gathered, gather
+from services.profile.rebuilding.site import Site
+from services.profile.rebuilding.switching import put_right, right
+from shared.runtime.errors import FatalError, StaleStateError
+
+NOBODY = bytes(16)
+MOST_REDOS = 20
+MOST_SHOWN = 1000
+
+# Any number that nobody else locks by.
+_LOCK = "SELECT pg_try_advisory_lock(7233173838383)"
+
+
+class RebuildingError(FatalError):
+    """A rebuild cannot go on; the text says why and what to do."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a rebuild came to: counts of what was looked at, who differed and where, and what was put right."""
+
+    identities: int
+    events: int
+    customers: int
+    equal: int
+    different: int
+    switched: int
+    accounts: int
+    accounts_different: int
+    differences: Sequence[Difference]
+
+
+Watch = Callable[[str, int, int, int], None]
+"""Told of the phase, of how many things it has done, how many there are, and how many events were counted."""
+
+
+class Rebuild:
+    """One rebuild from begin to end; again after a kill, it goes on."""
+
+    def __init__(self, site: Site, watch: Watch) -> None:
+        self._site = site
+        self._watch = watch
+        self._rulings = Rulings()
+
+    async def run(self) -> Outcome:
+        """Rebuild.
+
+        Raises:
+            RebuildingError: another rebuild is running, or a customer changed each time that it was to be written.
+        """
+        async with self._alone():
+            at = await self._progress()
+            if at.phase == "comparing":
+                await self._compare(at)
+            await self._switch(at.id)
+            accounts = await ledger.rebuild_accounts(self._site.pool)
+            async with self._site.pool.connection() as connection:
+                end = await postgres_rebuilds.read_open(connection)
+                shown = await postgres_rebuilds.differences(connection, MOST_SHOWN)
+                await postgres_rebuilds.enter(connection, at.id, "done")
+        if end is None:
+            raise RebuildingError("somebody else ended this rebuild")
+        return Outcome(
+            end.identities, end.events, end.compared, end.compared - end.different, end.different, end.switched,
+            accounts.compared, len(accounts.wanted), shown,
+        )  # fmt: skip
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        async with self._site.pool.connection() as connection:
+            await connection.set_autocommit(True)
+            try:
+                cursor = await connection.execute(_LOCK)
+                row = await cursor.fetchone()
+                if row is None or not row[0]:
+                    raise RebuildingError("another rebuild is running: wait for it, or stop it")
+                yield
+            finally:
+                await connection.execute("SELECT pg_advisory_unlock_all()")
+                await connection.set_autocommit(False)
+
+    async def _progress(self) -> Progress:
+        rules = msgspec.msgpack.encode(repr(self._site.rules))
+        async with self._site.pool.connection() as connection:
+            known = await postgres_rebuilds.read_open(connection)
+            if known is not None and known.rules == rules:
+                return known
+            return await postgres_rebuilds.begin(connection, rules)
+
+    async def _compare(self, at: Progress) -> None:
+        site = self._site
+        last, looked, events = at.last or NOBODY, at.identities, at.events
+        async with site.pool.connection() as connection:
+            total = await postgres_rebuilds.how_many(connection)
+            await connection.commit()
+            while True:
+                found = await look(connection, site, self._rulings, last, site.at_once)
+                if found is None:
+                    break
+                last = found.last
+                counts = found.identities, found.gathered.events, found.compared.customers
+                await postgres_rebuilds.compared(connection, at.id, last, counts, found.compared.differences)
+                await connection.commit()
+                looked, events = looked + found.identities, events + found.gathered.events
+                self._watch("comparing", looked, max(total, looked), events)
+            await postgres_rebuilds.enter(connection, at.id, "switching")
+
+    async def _switch(self, rebuild: int) -> None:
+        pool = self._site.pool
+        after, done = NOBODY, 0
+        while True:
+            async with pool.connection() as connection:
+                customer = await postgres_rebuilds.next_different(connection, after)
+                at = await postgres_rebuilds.read_open(connection)
+            if customer is None:
+                return
+            await self._switch_one(rebuild, customer)
+            after, done = customer, done + 1
+            self._watch("switching", done, 0 if at is None else at.different, 0)
+
+    async def _switch_one(self, rebuild: int, customer: bytes) -> None:
+        site = self._site
+        for _ in range(MOST_REDOS):
+            async with site.pool.connection() as connection:
+                found = await right(connection, site, self._rulings, customer.hex())
+            try:
+                async with site.transactions.begin(()) as transaction:
+                    if found is not None:
+                        await put_right(transaction.connection, site.store, found)
+                        seats = [seat.key for seat in found.folded.graph.seatings]
+                        await search_terms.note(transaction.connection, seats)
+                        transaction.publish(found.folded.publications)
+                    written = found is not None
+                    await postgres_rebuilds.switched(transaction.connection, rebuild, customer, written=written)
+            except StaleStateError:
+                site.store.forget()
+            else:
+                return
+        raise RebuildingError(
+            f"customer {customer.hex()} changed {MOST_REDOS} times while it was to be written: run the rebuild again"
+        )
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What a stretch of customers came to; `last` is where the next one begins."""
+
+    last: bytes
+    identities: int
+    gathered: Gathered
+    compared: Compared
+
+
+async def look(connection: AsyncConnection, site: Site, rulings: Rulings, after: bytes, most: int) -> Looked | None:
+    """Compare the next customers by id with their events, as of one moment; nothing if there are none."""
+    async with connection.transaction():
+        await see_one_moment(connection)
+        turn = await whose_turn(connection, after, most)
+        if not turn:
+            return None
+        gathered = await gather(connection, site.store, site.rules.identity, rulings, {key.hex() for key in turn})
+    found = compare(gathered.held, gathered.told, site.rules.identity, site.rules.stages)
+    return Looked(turn[-1], len(gathered.held.identities), gathered, found)

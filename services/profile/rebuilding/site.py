@@ -1,0 +1,33 @@
+"""Where a rebuild works: a database, the rules that records are made by, and the way to the topics."""
+
+from dataclasses import dataclass
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from services.profile.domain.identity_rules import IdentityRules
+from services.profile.domain.lifecycle import USUAL, Stages
+from services.profile.ports import CustomerStore
+from shared.runtime.clock import Clock
+from shared.runtime.transaction import Transactions
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What records are made by: who is one person, and how far a relationship has come."""
+
+    identity: IdentityRules
+    stages: Stages = USUAL
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a rebuild works with; `at_once` are the customers that are compared in one transaction."""
+
+    pool: AsyncConnectionPool[AsyncConnection]
+    transactions: Transactions
+    store: CustomerStore
+    rules: Rules
+    lanes: int
+    clock: Clock
+    at_once: int = 500
