@@ -24,15 +24,7 @@ class Right(msgspec.Struct, frozen=True):
     lost: dict[str, Cluster]
 
 
-async def right(
-    connection: AsyncConnection,
-    store: CustomerStore,
-    rules: Rules,
-    rulings: Rulings,
-    who: str,
-    lanes: int,
-    now: datetime,
-) -> Right | None:
+async def right(connection: AsyncConnection, site: Site, rulings: Rulings, who: str) -> Right | None:
     """Tell how a customer and its region are to be, as seen at one moment; nothing if they are so already."""
     async with connection.transaction():
         await see_one_moment(connection)

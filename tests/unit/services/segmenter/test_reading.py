@@ -50,7 +50,7 @@ def record(value: Any, headers: list[tuple[str, bytes]], key: bytes = EVA.encode
 def test_an_activity_is_read_with_when_its_event_was_accepted() -> None:
     headers = [("ce_type", b"activity.recorded.v1"), ("crm_accepted_at", b"2026-11-22T09:30:00.05Z")]
     assert read(activity(ACTIVITY, headers)) == Happened(
-        EVA, "Order Completed", instant(AT), "m-1", 7, "2026-11-22T09:30:00.05Z"
+        EVA, EVA, 1, "Order Completed", instant(AT), "m-1", 7, "2026-11-22T09:30:00.05Z"
     )
 
 
