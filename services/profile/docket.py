@@ -6,13 +6,13 @@ import msgspec
 from psycopg import AsyncConnection
 
 from services.profile.domain.census import Census
-from services.profile.domain.decisions import Applied, Decision, Kind, rule
+from services.profile.domain.decisions import DECISION, Applied, Decision, Kind, rule
 from services.profile.domain.settling import Settlement
 from services.profile.ports import CustomerStore
 from services.profile.surveying import Surveyor
 from shared.runtime.records import DueInstant
 
-DECISION, UNTANGLE = "decision:", "untangle:"
+UNTANGLE = "untangle:"
 
 
 class Heard(msgspec.Struct, frozen=True):

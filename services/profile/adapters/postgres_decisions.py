@@ -1,12 +1,18 @@
 """Decisions of people in PostgreSQL: what was asked for, and, in the customers' own transaction, what came of it."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, cast
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Connection
 
-from services.profile.domain.decisions import Applied, Decision, Kind, Ruling
+from services.profile.adapters.postgres_lookup import spellings
+from services.profile.domain.decisions import DECISION, Applied, Decision, Kind, Ruling
 from services.profile.domain.links import Mark
+from services.profile.domain.planning import Plan
+from shared.contracts.identities import IdentityRef, identity_id
+from shared.contracts.partitioning import lane_of
 from shared.runtime.arrays import byteas, texts, uuids
 from shared.runtime.errors import StaleStateError
 
@@ -24,6 +30,28 @@ _RULINGS = """
     SELECT uuid_send(d.id), d.decided_at, a.ruling
     FROM decisions d JOIN decisions_applied a ON a.decision = d.id ORDER BY d.decided_at, d.id
 """
+
+_INSERT = """
+    WITH made AS (
+        INSERT INTO decisions (id, decided_at, who, why, kind, identities, undoes, preview)
+        SELECT %(id)s::uuid,
+            greatest(clock_timestamp(), (SELECT max(decided_at) + interval '1 microsecond' FROM decisions)),
+            %(who)s, %(why)s, %(kind)s, %(identities)s, %(undoes)s::uuid, %(preview)s::jsonb
+        RETURNING decided_at
+    )
+    INSERT INTO due (lane, key, at) SELECT %(lane)s, %(key)s, decided_at FROM made
+"""
+# Any lane does, for the tables tell what is decided about; the same one for the same customer, so that its worker does.
+_LANES = "SELECT lane FROM lanes WHERE input_group = 'crm-profile' ORDER BY lane"
+_NEXT = "SELECT greatest(clock_timestamp(), (SELECT max(decided_at) + interval '1 microsecond' FROM decisions))"
+_APPLIED = "SELECT applied_at, result FROM decisions_applied WHERE decision = %s::uuid"
+_MOVED = "SELECT count(*) FROM timeline WHERE identity_id = ANY(%s)"
+_WORKERS = """
+    SELECT count(*) FROM pg_stat_activity WHERE application_name = 'rapport-profile' AND datname = current_database()
+"""
+_BY_ID = "SELECT uuid_send(id), kind, value FROM identities WHERE id = ANY(%s)"
+# Reads all identities: for a person without the secret that ids are made with, never for a program.
+_BY_VALUE = "SELECT uuid_send(id), kind, value FROM identities WHERE kind = %s AND value = ANY(%s)"
 
 _encoder = msgspec.msgpack.Encoder()
 _rulings = msgspec.msgpack.Decoder(Ruling)
@@ -68,6 +96,65 @@ async def read_rulings(connection: AsyncConnection) -> list[tuple[Mark, Ruling]]
     cursor = connection.cursor(binary=True)
     await cursor.execute(_RULINGS)
     return [(Mark(at, key.hex()), _rulings.decode(ruling)) for key, at, ruling in await cursor.fetchall()]
+
+
+async def next_mark(connection: AsyncConnection) -> datetime:
+    """Tell when a decision would be made, were it written now: after all others."""
+    cursor = await connection.execute(_NEXT)
+    [(at,)] = await cursor.fetchall()
+    return cast("datetime", at)
+
+
+async def count_activities(connection: AsyncConnection, identities: Sequence[str]) -> int:
+    """Count what was done by these identities."""
+    cursor = await connection.execute(_MOVED, (uuids([bytes.fromhex(one) for one in identities]),))
+    [(count,)] = await cursor.fetchall()
+    return int(count)
+
+
+def insert(connection: Connection, name: str, plan: Plan, who: str, why: str, preview: str) -> None:
+    """Write a decision, and the instant at which a worker finds it."""
+    lanes = [lane for (lane,) in connection.execute(_LANES).fetchall()] or [0]
+    values = {
+        "id": name,
+        "who": who,
+        "why": why,
+        "kind": plan.kind.value,
+        "identities": uuids([bytes.fromhex(one) for one in plan.identities]),
+        "undoes": plan.undoes,
+        "preview": preview,
+        "lane": lanes[lane_of(plan.identities[0], len(lanes))],
+        "key": DECISION + name,
+    }
+    connection.execute(_INSERT, values)
+
+
+def applied(connection: Connection, name: str) -> dict[str, Any] | None:
+    """Read what came of a decision, if it was applied."""
+    row = connection.execute(_APPLIED, (name,)).fetchone()
+    return None if row is None else {"applied_at": row[0], **row[1]}
+
+
+def workers(connection: Connection) -> bool:
+    """Tell whether a worker of profile is connected, as far as our role may see."""
+    [(count,)] = connection.execute(_WORKERS).fetchall()
+    return bool(count)
+
+
+def named(connection: Connection, wanted: str, secret: bytes | None) -> list[IdentityRef]:
+    """Find an identity by its id, or by kind:value, whether anybody did anything by it or not."""
+    kind, colon, value = wanted.partition(":")
+    if "\0" in wanted:
+        return []
+    with connection.cursor(binary=True) as cursor:
+        if not colon:
+            rows = cursor.execute(_BY_ID, (uuids([bytes.fromhex(wanted)]),)).fetchall()
+        elif secret is None:
+            rows = cursor.execute(_BY_VALUE, (kind, spellings(kind, value))).fetchall()
+        else:
+            ids = [bytes.fromhex(identity_id(secret, kind, one)) for one in spellings(kind, value)]
+            rows = cursor.execute(_BY_ID, (uuids(ids),)).fetchall()
+    return [IdentityRef(key.hex(), kind, value) for key, kind, value in rows]
 
 
 def _result(applied: Applied) -> str:

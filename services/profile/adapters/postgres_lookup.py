@@ -92,7 +92,7 @@ def find(connection: Connection, wanted: str, secret: bytes | None) -> list[Cust
         elif "\0" in wanted:
             return []
         else:
-            values = _spellings(kind, value)
+            values = spellings(kind, value)
             if secret is None:
                 rows = cursor.execute(_BY_VALUE, {"values": values, "kind": kind}).fetchall()
             else:
@@ -141,7 +141,8 @@ def named_in(connection: Connection, account_id: str, most: int, after: str) -> 
         return [key.hex() for (key,) in cursor.execute(_NAMED_IN, (account_id, after, most)).fetchall()]
 
 
-def _spellings(kind: str, value: str) -> list[str]:
+def spellings(kind: str, value: str) -> list[str]:
+    """Return how an identifier may be kept: as it is, and an e-mail address in lower case."""
     spelt = value.strip().lower() if kind == _IN_LOWER_CASE else value
     return [value] if spelt == value else [value, spelt]
 

@@ -9,6 +9,9 @@ import msgspec
 from services.profile.domain.census import Census
 from services.profile.domain.links import Block, Link, Mark, Verdict, Word
 
+DECISION = "decision:"
+"""What the clock's keys of decisions begin with; their ids follow."""
+
 
 class Kind(StrEnum):
     """What is decided."""
@@ -55,7 +58,7 @@ class Ruling(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """A decision and what came of it: whose each identity in it was and is; `holds` if nobody decided otherwise later.
+    """A decision and what came of it: whose each identity in it was and is.
 
     A split or an unmerge that finds nothing to part has an empty ruling.
     """

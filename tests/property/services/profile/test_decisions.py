@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.profile.docket import DECISION
-from services.profile.domain.decisions import Decision, Kind
+from services.profile.domain.decisions import DECISION, Decision, Kind
 from services.profile.domain.event import event_of
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.handlers import ProfileHandler

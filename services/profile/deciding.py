@@ -1,0 +1,160 @@
+"""Deciding about customers: look what a decision would do, write it down for the clock, and wait until it was done."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from uuid import uuid4
+
+import msgspec
+from psycopg import AsyncConnection, Connection, IsolationLevel
+
+from services.profile.adapters import postgres_decisions
+from services.profile.adapters.postgres_customers import PostgresCustomers
+from services.profile.docket import hearing
+from services.profile.domain.decisions import Applied, Decision, Kind
+from services.profile.domain.identity_rules import IdentityRules
+from services.profile.domain.planning import Choice, Plan, RefusedError
+from services.profile.domain.previewing import Exceeded, prospect
+from services.profile.domain.record import record_of
+from services.profile.state_cache import StateCache
+from services.profile.surveying import Surveyor
+from shared.contracts.customers import CustomerRecord
+from shared.contracts.identities import IdentityRef
+from shared.runtime.failpoints import NullFailpoints
+
+LOOK_EVERY = 0.1
+"""Seconds between two looks whether a decision was applied."""
+
+
+class Becoming(msgspec.Struct, frozen=True):
+    """A customer as a decision would leave it; without a record, nobody did anything by it."""
+
+    customer_id: str
+    identities: tuple[IdentityRef, ...]
+    record: CustomerRecord | None
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What a decision would do, on customers as they are now: nothing is written."""
+
+    kind: Kind
+    identities: tuple[str, ...]
+    undoes: str | None
+    customers: tuple[Becoming, ...]
+    exceeded: tuple[Exceeded, ...]
+    identities_moved: int
+    activities_moved: int
+    parted: bool
+    """Of an unmerge or a split: that those who are to be parted are not one customer by other links."""
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """A decision that is written down; `applied` is what came of it, once a worker of profile got to it."""
+
+    id: str
+    kind: Kind
+    who: str
+    why: str
+    preview: Preview
+    applied: Mapping[str, object] | None = None
+
+
+def preview(database_url: str, rules: IdentityRules, people: Mapping[str, IdentityRef], choice: Choice) -> Preview:
+    """Look what a decision about these people would do; call it where no event loop runs.
+
+    Raises:
+        RefusedError: it makes no sense of them.
+        StaleStateError: somebody else wrote meanwhile, again and again.
+        psycopg.Error: the database cannot be used.
+    """
+    return asyncio.run(_preview(database_url, rules, people, choice))
+
+
+async def _preview(
+    database_url: str, rules: IdentityRules, people: Mapping[str, IdentityRef], choice: Choice
+) -> Preview:
+    options = "-c search_path=profile -c timezone=UTC -c default_transaction_read_only=on"
+    async with await AsyncConnection.connect(database_url, options=options, connect_timeout=5) as connection:
+        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+        return await look(connection, rules, people, choice)
+
+
+async def look(
+    connection: AsyncConnection, rules: IdentityRules, people: Mapping[str, IdentityRef], choice: Choice
+) -> Preview:
+    """Look what a decision would do, within a transaction that sees one state of the tables.
+
+    Of several plans, the first counts that does what is asked for, or the last if none does.
+
+    Raises:
+        RefusedError: it makes no sense of them.
+    """
+    store = PostgresCustomers(NullFailpoints())
+    surveyor = Surveyor(store, StateCache(0), rules)
+    _, plans = await surveyor.attend(connection, people, choice)
+    for plan in plans:
+        decision = Decision(
+            "f" * 32, await postgres_decisions.next_mark(connection), plan.kind, plan.identities, plan.undoes
+        )
+        heard = await hearing(store, surveyor, connection, (decision,))
+        parted = _parted(plan, heard.applied[0])
+        if not parted and plan is not plans[-1]:
+            continue
+        coming = prospect(heard.settlement, rules)
+        refs = {name: person.ref for name, person in heard.settlement.people.items()}
+        return Preview(
+            plan.kind,
+            plan.identities,
+            plan.undoes,
+            tuple(
+                Becoming(
+                    one.customer_id,
+                    tuple(refs[name] for name in one.identities),
+                    None if one.state is None else record_of(one.customer_id, one.state),
+                )
+                for one in coming.customers
+            ),
+            coming.exceeded,
+            len(coming.moved),
+            await postgres_decisions.count_activities(connection, coming.moved),
+            parted,
+        )
+    raise RefusedError("There is nothing to decide.")
+
+
+def _parted(plan: Plan, applied: Applied) -> bool:
+    if plan.kind not in (Kind.UNMERGE, Kind.SPLIT):
+        return False
+    stays = applied.after[plan.identities[0]]
+    return all(applied.after[name] != stays for name in plan.identities[1:])
+
+
+def record(connection: Connection, looked: Preview, who: str, why: str) -> Recorded:
+    """Write a decision down, with an instant at which a worker of profile finds it; the caller commits."""
+    name = uuid4().hex
+    kept = {
+        "customers": {one.customer_id: [ref.id for ref in one.identities] for one in looked.customers},
+        "exceeded": msgspec.to_builtins(looked.exceeded),
+        "identities_moved": looked.identities_moved,
+        "activities_moved": looked.activities_moved,
+    }
+    plan = Plan(looked.kind, looked.identities, looked.undoes)
+    postgres_decisions.insert(connection, name, plan, who, why, msgspec.json.encode(kept).decode())
+    return Recorded(name, looked.kind, who, why, looked)
+
+
+def wait(
+    connection: Connection, recorded: Recorded, seconds: float, pause: Callable[[float], None] = time.sleep
+) -> Recorded:
+    """Wait until a decision was applied, so long at most; tells so in what it returns."""
+    until = time.monotonic() + seconds
+    while True:
+        applied = postgres_decisions.applied(connection, recorded.id)
+        if applied is not None or time.monotonic() >= until:
+            return msgspec.structs.replace(recorded, applied=applied)
+        time.sleep(LOOK_EVERY)
+
+
+def names_of(people: Sequence[IdentityRef]) -> dict[str, IdentityRef]:
+    """Return identities by id."""
+    return {one.id: one for one in people}
