@@ -34,7 +34,9 @@ def database_url(migrated_url: str) -> str:
     """Give that database as a test finds it: empty."""
     with psycopg.connect(migrated_url, autocommit=True) as connection:
         connection.execute("SET search_path = engagement")
-        connection.execute("TRUNCATE customers, memberships, triggers, messages, announcements, lanes, streams, publications, due")
+        connection.execute(
+            "TRUNCATE customers, memberships, triggers, messages, announcements, lanes, streams, publications, due"
+        )
     return migrated_url
 
 

@@ -18,12 +18,13 @@ from services.engagement.domain.contact import address_hash
 from services.engagement.domain.ledger import RetryPolicy
 from services.engagement.handlers import EngagementHandler, Planning
 from services.engagement.sending import Pace, Sender
+from shared.runtime import due
 from shared.runtime.clock import FixedClock
 from shared.runtime.failpoints import Failpoints, NullFailpoints
 from shared.runtime.handler import Outcome
 from shared.runtime.lanes import Claims, claim
-from shared.runtime.records import Poison, Received, Record
-from shared.runtime.transaction import Transactions
+from shared.runtime.records import DueInstant, Poison, Received, Record
+from shared.runtime.transaction import Transaction, Transactions
 from tests.unit.services.engagement.records import NOON, SECRET, campaign
 
 LANES = (0, 1, 2, 3)
@@ -83,10 +84,29 @@ class World:
                 assert not isinstance(event, Poison), event
                 events.append(Received(record, index, event))
         async with owner.transactions.begin({one.lane for one in events}) as transaction:
-            state = await handler.load(transaction.connection, handler.keys(events, ()))
-            decision = handler.decide(events, (), state, self.clock.now())
-            await handler.save(transaction.connection, decision.rows)
-            transaction.publish(decision.publications)
+            return await self._decide(handler, transaction, events, ())
+
+    async def tick(self, owner: Owner) -> int:
+        """Do what the runtime's clock does: wake whom the handler asked it to wake by now."""
+        handler = EngagementHandler(self.planning, PostgresBook(), lambda: None)
+        lanes = dict.fromkeys(owner.claims.lanes, self.clock.now())
+        async with owner.transactions.begin(lanes) as transaction:
+            fired = await due.take(transaction.connection, lanes, 1000)
+            await self._decide(handler, transaction, (), fired)
+        return len(fired)
+
+    async def _decide(
+        self,
+        handler: EngagementHandler,
+        transaction: Transaction,
+        events: Sequence[Received[Event]],
+        fired: Sequence[DueInstant],
+    ) -> list[Outcome]:
+        state = await handler.load(transaction.connection, handler.keys(events, fired))
+        decision = handler.decide(events, fired, state, self.clock.now())
+        await handler.save(transaction.connection, decision.rows)
+        await transaction.change_due(decision.due)
+        transaction.publish(decision.publications)
         return list(decision.outcomes)
 
     async def ask(self, query: Any, *arguments: object) -> list[Any]:

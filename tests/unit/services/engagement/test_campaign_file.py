@@ -39,6 +39,12 @@ def test_a_minimal_campaign_is_read_with_defaults() -> None:
     assert found.expires_after == timedelta(days=3)
 
 
+@pytest.mark.parametrize(("said", "meant"), [("true", True), ("false", False)])
+def test_a_campaign_may_ask_for_entries_that_a_merge_made(said: str, *, meant: bool) -> None:
+    found = campaign(MINIMAL.replace(b"on: entered}", f"on: entered, on_merge: {said}}}".encode()))
+    assert found.trigger == Trigger("new", Change.ENTERED, on_merge=meant)
+
+
 def test_the_shipped_folder_holds_the_campaign_of_the_demo() -> None:
     found = load_campaigns(SHIPPED.parent)["welcome-back"]
     assert found.trigger == Trigger("two-or-more", Change.ENTERED)
@@ -55,6 +61,10 @@ def test_the_shipped_folder_holds_the_campaign_of_the_demo() -> None:
         ("on: entered", "on: left", "2: /trigger/on: expected entered, got 'left'"),
         ("{segment: new, on: entered}", "new", "2: /trigger: expected a mapping with segment, on, got 'new'"),
         ("segment: new", "segment: 7", "2: /trigger/segment: expected lower-case letters, digits and single hyphens"),
+        ("on: entered}", "on: entered, on_merge: maybe}", "2: /trigger/on_merge: expected true or false, got 'maybe'"),
+        ("on: entered}", "on: entered, on_merge: yes}", "2: /trigger/on_merge: expected true or false, got 'yes'"),
+        ("on: entered}", "on: entered, on_merge: [true]}", "2: /trigger/on_merge: expected true or false, got a list"),
+        ("on: entered}", "on: entered, on-merge: true}", "2: /trigger/on-merge: expected one of segment, on, on_merge"),
         ("channel: email", "channel: pigeon", "3: /channel: expected email, got 'pigeon'"),
         ("shop@example.com", "nobody", '5: /from: expected an address, say "The Shop <shop@example.com>", got'),
         ("shop@example.com", "'A <a@b.cd>, b@c.de'", "5: /from: expected an address"),

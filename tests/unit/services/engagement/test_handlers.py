@@ -17,7 +17,18 @@ from shared.contracts.outreach import MessageState
 from shared.contracts.segments import Change
 from shared.runtime.handler import APPLIED, DUPLICATE, Decision
 from shared.runtime.records import PlainRecord, Poison, Received
-from tests.unit.services.engagement.records import NOON, SECRET, WITHDRAWN, campaign, change, customer, person, record
+from tests.unit.services.engagement.records import (
+    MERGED,
+    NOON,
+    SECRET,
+    WITHDRAWN,
+    campaign,
+    change,
+    customer,
+    person,
+    record,
+    redirect,
+)
 
 NOTHING = Known({}, {}, (), frozenset())
 
@@ -62,6 +73,28 @@ def test_an_entry_sets_off_every_campaign_of_its_segment_and_no_other() -> None:
     decision = decide(customer(record()), change(), change(sequence=2, kind=Change.EXITED), campaigns=campaigns)
     assert sorted(entry.origin.campaign for entry in decision.rows.entries) == ["second", "welcome-back"]
     assert len({entry.key for entry in decision.rows.entries}) == 2
+
+
+def test_an_entry_that_a_merge_made_sets_off_only_campaigns_that_ask_for_it() -> None:
+    asking = replace(campaign(), name="second", trigger=replace(campaign().trigger, on_merge=True))
+    decision = decide(customer(record()), change(cause=MERGED), campaigns=(campaign(), asking))
+    assert [entry.origin.campaign for entry in decision.rows.entries] == ["second"]
+    assert decision.outcomes == [APPLIED, APPLIED]
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        (customer(record(memberships={1: 0})), "bad_membership"),
+        (customer(record(memberships={1: 2**31})), "bad_membership"),
+        (redirect(1, 2, 1, membership=-1), "bad_membership"),
+        (msgspec.structs.replace(redirect(1, 2, 1), value=b"{}"), "malformed"),
+    ],
+)
+def test_whose_an_identity_is_counts_from_one(message: PlainRecord, reason: str) -> None:
+    (found,) = handler().decode(message)
+    assert isinstance(found, Poison)
+    assert found.reason == reason
 
 
 def test_a_trigger_whose_campaign_went_away_while_parked_says_so() -> None:
