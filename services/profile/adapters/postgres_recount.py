@@ -37,8 +37,8 @@ _TURN = """
 """
 _PARTNERS = """
     SELECT uuid_send(n.id),
-        (SELECT count(*) FROM (SELECT FROM links WHERE a = n.id AND first_at IS NOT NULL LIMIT %s) AS some)
-        + (SELECT count(*) FROM (SELECT FROM links WHERE b = n.id AND first_at IS NOT NULL LIMIT %s) AS some)
+        (SELECT count(*) FROM (SELECT FROM links WHERE a = n.id AND first_at IS NOT NULL LIMIT %s) AS few)
+        + (SELECT count(*) FROM (SELECT FROM links WHERE b = n.id AND first_at IS NOT NULL LIMIT %s) AS few)
     FROM unnest(%s) AS n (id)
 """
 _HOW_MANY_RULINGS = "SELECT count(*) FROM decisions_applied"

@@ -24,6 +24,7 @@ from services.profile.domain.registers import united
 from services.profile.domain.state import State
 from shared.contracts.codec import canonical
 from shared.contracts.customers import MOST_IDENTITIES
+from shared.contracts.identities import IdentityRef
 
 
 class Difference(NamedTuple):
@@ -52,10 +53,12 @@ def joined(members: Iterable[str], told: Recounted) -> State | None:
     """Return the state of the customer of these identities; none if nothing was done by them."""
     names = sorted(members)
     states = [told.states[name] for name in names if name in told.states]
-    if not states:
-        return None
-    known = united({}, [told.refs[name] for name in names], MOST_IDENTITIES)
-    return msgspec.structs.replace(reduce(join, states), identities=dict(known))
+    return msgspec.structs.replace(reduce(join, states), identities=known_as(names, told)) if states else None
+
+
+def known_as(members: Iterable[str], told: Recounted) -> dict[str, IdentityRef]:
+    """Return what somebody is known as; of too many, the strongest."""
+    return dict(united({}, [told.refs[name] for name in members], MOST_IDENTITIES))
 
 
 class _Comparison:
@@ -113,7 +116,7 @@ class _Comparison:
         live = row.state if cluster is None else cluster.state if cluster.summary.active else None
         state = joined([node.id for node in component.members], self._told)
         if live is None or state is None:
-            path = None if live is state else "$"
+            path = None if live is state and self._is_blank(component) else "$"
         else:
             path = None if live == state else self._first_path(name, live, state)
         if path is not None or not seated:
@@ -122,6 +125,15 @@ class _Comparison:
             if self._held.identities[node.id].state != self._told.states.get(node.id):
                 return f"identities.{node.id}.state"
         return None
+
+    def _is_blank(self, component: Component) -> bool:
+        """Tell whether a customer by whom nothing was done has nothing but its identities, if it has a row."""
+        cluster = self._held.clusters.get(component.members[0].id)
+        if cluster is None:
+            return True
+        state = cluster.state
+        known = known_as([node.id for node in component.members], self._told)
+        return state == State(state.first_at, state.last_at, known)
 
     def _first_path(self, name: str, live: State, state: State) -> str:
         one, other = (json.loads(canonical(record_of(name, some, self._stages))) for some in (live, state))

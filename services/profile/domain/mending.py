@@ -9,7 +9,7 @@ import msgspec
 
 from services.profile.domain.census import Census
 from services.profile.domain.clusters import Cluster, Standing, Stored
-from services.profile.domain.comparing import alike, joined
+from services.profile.domain.comparing import alike, joined, known_as
 from services.profile.domain.holdings import Area, Holdings
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.links import Link
@@ -69,10 +69,10 @@ def _restated(held: Holdings, told: Recounted) -> Holdings:
             members[stored.root].append(name)
     clusters: dict[str, Cluster] = {}
     for root, cluster in held.clusters.items():
-        state = joined(members[root], told)
-        known = cluster.state if state is None else state
+        state, at = joined(members[root], told), cluster.summary.first_at
+        blank = State(at, at, known_as(members[root], told))
         summary = msgspec.structs.replace(cluster.summary, active=state is not None)
-        clusters[root] = msgspec.structs.replace(cluster, state=known, summary=summary, portrait=None)
+        clusters[root] = msgspec.structs.replace(cluster, state=state or blank, summary=summary, portrait=None)
     return msgspec.structs.replace(
         held,
         identities=identities,

@@ -84,11 +84,11 @@ class _Gathering:
         for name, links in outside.items():
             recount.refs.setdefault(name, self._refs[name])
             recount.trust(self._live(name), links, members)
-        lost = {one.root: self._lost(one.root) for one in self._identities.values() if one.root is not None}
-        lost = {root: cluster for root, cluster in lost.items() if root not in self._clusters}
+        roots = {one.root for one in self._identities.values() if one.root is not None}
+        lost = {root: self._lost(root) for root in sorted(roots - self._clusters.keys())}
         clusters = {**self._clusters, **lost}
         held = Holdings(
-            self._identities, self._refs, self._clusters, self._territories, self._links, frozenset(clusters),
+            self._identities, self._refs, clusters, self._territories, self._links, frozenset(clusters),
             frozenset(self._territories), all_links=True,
         )  # fmt: skip
         return Gathered(held, recount.result(members), self._events, lost)
@@ -136,13 +136,21 @@ class _Gathering:
                 inner = ends[0]
                 crossing.append((inner, link.b if inner == link.a else link.a, link))
         inners = {inner: self._inner(inner, counts.get(inner, 0)) for inner, _, _ in crossing}
-        open_ends = [one for one in crossing if self._may_hold(inners[one[0]], None, one[2])]
+        open_ends = [one for one in crossing if self._may_hold(inners[one[0]], None, one[2]) or self._is_news(one[2])]
         await self._meet({outer for _, outer, _ in open_ends} - self._outsiders.keys())
         return {
             outer
             for inner, outer, link in open_ends
-            if outer in self._outsiders and self._may_hold(inners[inner], self._outsiders[outer], link)
+            if outer in self._outsiders
+            and (self._may_hold(inners[inner], self._outsiders[outer], link) or self._is_news(link))
         }
+
+    def _is_news(self, link: Link) -> bool:
+        """Tell whether our events say more of a pair than its row: then who is at its other end is wrong too."""
+        ours, known = self._recount.links.get(link.pair), self._links.get(link.pair)
+        if ours is None or ours.first is None:
+            return False
+        return known is None or known.first is None or ours.first < known.first
 
     def _may_hold(self, inner: Node, outer: Node | None, link: Link) -> bool:
         other = Node(link.a if inner.id == link.b else link.b, "", inner.first_at) if outer is None else outer

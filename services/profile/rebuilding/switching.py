@@ -15,6 +15,7 @@ from services.profile.domain.mending import mend
 from services.profile.folding import Folded, Folding
 from services.profile.ports import CustomerStore
 from services.profile.rebuilding.gathering import gather
+from services.profile.rebuilding.site import Site
 
 
 class Right(msgspec.Struct, frozen=True):
