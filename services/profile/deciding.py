@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from uuid import uuid4
 
 import msgspec
@@ -143,9 +143,7 @@ def record(connection: Connection, looked: Preview, who: str, why: str) -> Recor
     return Recorded(name, looked.kind, who, why, looked)
 
 
-def wait(
-    connection: Connection, recorded: Recorded, seconds: float, pause: Callable[[float], None] = time.sleep
-) -> Recorded:
+def wait(connection: Connection, recorded: Recorded, seconds: float) -> Recorded:
     """Wait until a decision was applied, so long at most; tells so in what it returns."""
     until = time.monotonic() + seconds
     while True:
@@ -153,8 +151,3 @@ def wait(
         if applied is not None or time.monotonic() >= until:
             return msgspec.structs.replace(recorded, applied=applied)
         time.sleep(LOOK_EVERY)
-
-
-def names_of(people: Sequence[IdentityRef]) -> dict[str, IdentityRef]:
-    """Return identities by id."""
-    return {one.id: one for one in people}

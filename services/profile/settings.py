@@ -29,3 +29,12 @@ class NamingSettings(LookupSettings):
     def secret(self) -> bytes | None:
         """Return the key of the HMAC that makes ids, if it is known."""
         return None if self.identity_secret is None else self.identity_secret.get_secret_value().encode()
+
+
+class DecidingSettings(NamingSettings):
+    """What a command needs that decides who is one person: it looks first what that would do, by the worker's rules."""
+
+    identity_rules: Path = Field(
+        ProfileSettings.model_fields["identity_rules"].default,
+        description=ProfileSettings.model_fields["identity_rules"].description,
+    )

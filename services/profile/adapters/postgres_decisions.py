@@ -7,6 +7,7 @@ from typing import Any, cast
 import msgspec
 from psycopg import AsyncConnection, Connection
 
+from services.profile.adapters.postgres_lookup import Decision as Made
 from services.profile.adapters.postgres_lookup import spellings
 from services.profile.domain.decisions import DECISION, Applied, Decision, Kind, Ruling
 from services.profile.domain.links import Mark
@@ -50,6 +51,13 @@ _WORKERS = """
     SELECT count(*) FROM pg_stat_activity WHERE application_name = 'rapport-profile' AND datname = current_database()
 """
 _BY_ID = "SELECT uuid_send(id), kind, value FROM identities WHERE id = ANY(%s)"
+_RECENT = """
+    SELECT d.id::text, d.decided_at, d.who, d.why, d.kind, d.identities, d.undoes::text, a.applied_at, a.result
+    FROM decisions d LEFT JOIN decisions_applied a ON a.decision = d.id
+    WHERE d.decided_at < coalesce(%(before)s, 'infinity'::timestamptz)
+    ORDER BY d.decided_at DESC, d.id DESC LIMIT %(most)s
+"""
+_KIND = "SELECT kind, identities FROM decisions WHERE id = %s::uuid"
 # Reads all identities: for a person without the secret that ids are made with, never for a program.
 _BY_VALUE = "SELECT uuid_send(id), kind, value FROM identities WHERE kind = %s AND value = ANY(%s)"
 
@@ -133,6 +141,21 @@ def applied(connection: Connection, name: str) -> dict[str, Any] | None:
     """Read what came of a decision, if it was applied."""
     row = connection.execute(_APPLIED, (name,)).fetchone()
     return None if row is None else {"applied_at": row[0], **row[1]}
+
+
+def recent(connection: Connection, most: int, before: datetime | None = None) -> list[Made]:
+    """List what people decided about anybody, newest first."""
+    rows = connection.execute(_RECENT, {"most": most, "before": before}).fetchall()
+    return [
+        Made(name, at, who, why, kind, tuple(one.hex for one in about), undoes, applied_at, result)
+        for name, at, who, why, kind, about, undoes, applied_at, result in rows
+    ]
+
+
+def merged_by(connection: Connection, name: str) -> tuple[str, ...] | None:
+    """Return the two ends of a merge by the decision's id; nothing if there is no such merge."""
+    row = connection.execute(_KIND, (name,)).fetchone()
+    return None if row is None or row[0] != Kind.MERGE else tuple(one.hex for one in row[1])
 
 
 def workers(connection: Connection) -> bool:

@@ -74,6 +74,18 @@ def unmerge(one: str, other: str | None) -> Choice:
     return choose
 
 
+def undo(decision_id: str, pair: Sequence[str]) -> Choice:
+    """Take back one merge by hand."""
+
+    def choose(census: Census) -> Sequence[Plan]:
+        link = census.links.get((min(pair), max(pair)))
+        if link is None or not _by_hand(link) or _undo(link).undoes != decision_id:
+            raise RefusedError("That merge does not hold any more: somebody decided about the two since.")
+        return (_undo(link),)
+
+    return choose
+
+
 def split(stays: str, leaving: Sequence[str]) -> Choice:
     """Let identities leave a customer: every link between them and those who stay is void."""
 
