@@ -110,6 +110,7 @@ class ProfileHandler:
 
     async def load(self, connection: AsyncConnection, keys: Keys) -> Loaded:
         """Read which events are known, the identities that are not in the cache, and who is who of those linked."""
+        await self._surveyor.begin(connection)
         if keys.due:
             return Loaded({}, {}, heard=await self._docket.hear(connection, keys.due))
         hashes = await self._store.hashes(connection, keys.timeline)
@@ -200,6 +201,7 @@ class ProfileHandler:
             await self._store.keep_applied(connection, rows.applied)
         if rows.accounts:
             await self._store.add_to_accounts(connection, rows.accounts)
+        self._surveyor.done()
         remembered = rows.remembered
         if remembered is None:
             self._cache.put([(change.owner.id, change.after) for change in rows.changes])
@@ -214,6 +216,7 @@ class ProfileHandler:
         """Drop every remembered state."""
         self._cache.clear()
         self._store.forget()
+        self._surveyor.overtaken()
 
 
 def _change(draft: _Draft) -> Change:

@@ -93,6 +93,14 @@ class CustomerStore(Protocol):
         """Read identities by the bytes of their ids; returns them by id, without those that have no row."""
         ...
 
+    async def go_beside(self, connection: AsyncConnection) -> None:
+        """Let others work on who is who meanwhile; wait for who works alone."""
+        ...
+
+    async def go_alone(self, connection: AsyncConnection) -> None:
+        """Wait until nobody else works on who is who, and keep them out until this transaction ends."""
+        ...
+
     async def clusters(
         self, connection: AsyncConnection, roots: Collection[str]
     ) -> tuple[Mapping[str, Cluster], Mapping[str, Territory]]:

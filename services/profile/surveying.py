@@ -21,6 +21,9 @@ from shared.runtime.errors import StaleStateError
 
 ELSEWHERE = "a customer was merged or parted by somebody else while it was read"
 
+MOST_OVERTAKEN = 2
+"""The first time may well be a cache that was old. From then on, large batches would be overtaken for ever."""
+
 MANY_EVENTS = 500
 """From so many on, the heartbeats that share our event loop are let through."""
 
@@ -37,6 +40,20 @@ class Surveyor:
         self._cache = cache
         self._rules = rules
         self._at_once = at_once
+        self._overtaken = 0
+
+    async def begin(self, connection: AsyncConnection) -> None:
+        """Begin a batch: alone, if others came first so often that it would never end."""
+        if self._overtaken >= MOST_OVERTAKEN:
+            await self._store.go_alone(connection)
+
+    def overtaken(self) -> None:
+        """Note that somebody else came first, or that something else went wrong."""
+        self._overtaken += 1
+
+    def done(self) -> None:
+        """Note that nobody came first."""
+        self._overtaken = 0
 
     async def survey(
         self,
@@ -53,6 +70,7 @@ class Surveyor:
         concerned = [event for event in _new(events, hashes) if event.others or event.owner.id in placed | named]
         if not concerned:
             return None
+        await self._store.go_beside(connection)
         held = await self._held(connection, concerned, identities)
         while True:
             try:

@@ -61,6 +61,14 @@ class PostgresCustomers:
         """Read identities by the bytes of their ids."""
         return await postgres_graph.read_identities(connection, keys)
 
+    async def go_beside(self, connection: AsyncConnection) -> None:
+        """Let others work on who is who meanwhile; wait for who works alone."""
+        await postgres_graph.go_beside(connection)
+
+    async def go_alone(self, connection: AsyncConnection) -> None:
+        """Wait until nobody else works on who is who, and keep them out until this transaction ends."""
+        await postgres_graph.go_alone(connection)
+
     async def clusters(
         self, connection: AsyncConnection, roots: Collection[str]
     ) -> tuple[Mapping[str, Cluster], Mapping[str, Territory]]:

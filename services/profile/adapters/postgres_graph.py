@@ -32,7 +32,20 @@ _AMONG = f"SELECT {_LINK} FROM links l WHERE l.a = ANY(%s) AND (l.b = ANY(%s)) I
 
 _UPSET = "SELECT uuid_send(id) FROM regions WHERE id = ANY(%s) AND untangle_due IS NOT NULL"
 
+_TURN = int.from_bytes(b"whoiswho")
+"""The lock of those who work on who is who."""
+
 _words = msgspec.msgpack.Decoder(Word)
+
+
+async def go_beside(connection: AsyncConnection) -> None:
+    """Let others work on who is who meanwhile; wait for who works alone."""
+    await connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_TURN,))
+
+
+async def go_alone(connection: AsyncConnection) -> None:
+    """Wait until nobody else works on who is who, and keep them out until this transaction ends."""
+    await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_TURN,))
 
 
 async def read_identities(connection: AsyncConnection, keys: Collection[bytes]) -> dict[str, Stored]:

@@ -34,6 +34,7 @@ _SAID: list[tuple[str, str, object]] = [
     ("Order Completed", "order", {"total": {"amount": "3.5", "currency": "EUR"}}),
     ("Product Viewed", "browse", {"product_id": "p"}),
     ("Identify", "identify", {"traits": {"city": "Wien"}}),
+    ("Identify", "identify", {"traits": {"city": "Graz"}}),
     ("Unsubscribed", "consent", {}),
 ]
 

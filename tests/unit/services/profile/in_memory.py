@@ -46,6 +46,12 @@ class InMemoryCustomers:
     async def identities(self, _connection: AsyncConnection, keys: Collection[bytes]) -> Mapping[str, Stored]:
         return {key.hex(): self.rows[key].stored() for key in keys if key in self.rows}
 
+    async def go_beside(self, _connection: AsyncConnection) -> None:
+        """Nobody works at the same time."""
+
+    async def go_alone(self, _connection: AsyncConnection) -> None:
+        """Nobody works at the same time."""
+
     async def clusters(
         self, _connection: AsyncConnection, roots: Collection[str]
     ) -> tuple[Mapping[str, Cluster], Mapping[str, Territory]]:
