@@ -38,7 +38,7 @@ _ALIKE = """
             AND o.term >= %(wanted)s AND o.term < %(high)s)
     ORDER BY coalesce(i.root, i.id), s.likeness DESC, s.term
 """
-_WAITING = "SELECT count(*) FROM (SELECT FROM search_due LIMIT %s) AS some"
+_WAITING = "SELECT count(*) FROM (SELECT FROM search_due LIMIT %s) AS due"
 
 
 class Hit(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ BATCH = 500
 _NOTE = "INSERT INTO search_due (identity_id) SELECT unnest(%s)"
 # One drawer at a time: of two, the one who read first could write last.
 _TURN = "SELECT pg_try_advisory_xact_lock(%s)"
-_LOCK = 0x7261_7073_6561_7263
+LOCK = 0x7261_7073_6561_7263
 _TAKE = """
     DELETE FROM search_due WHERE id IN (SELECT id FROM search_due ORDER BY id LIMIT %s)
     RETURNING uuid_send(identity_id)
@@ -39,7 +39,7 @@ def draw(connection: Connection) -> int:
     Zero may also mean that somebody else is drawing.
     """
     with connection.transaction(), connection.cursor(binary=True) as cursor:
-        turn = cursor.execute(_TURN, (_LOCK,)).fetchone()
+        turn = cursor.execute(_TURN, (LOCK,)).fetchone()
         if turn is None or not turn[0]:
             return 0
         taken = cursor.execute(_TAKE, (BATCH,)).fetchall()

@@ -19,6 +19,8 @@ MOST_WORDS = 6
 _KINDS = frozenset({IdentityKind.USER_ID, IdentityKind.EMAIL, IdentityKind.PHONE, IdentityKind.CRM_ID})
 _PUNCTUATION = str.maketrans("", "", " ()/.-+")
 _LEAST_DIGITS = 4
+# Whoever has no such key on the keyboard writes them so.
+_GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 
 
 def is_searched(kind: str) -> bool:
@@ -28,7 +30,7 @@ def is_searched(kind: str) -> bool:
 
 def normalised(text: str) -> str:
     """Spell as everything is spelt that is searched: no accents, no capitals, one space between words."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     kept = "".join(letter for letter in apart if not unicodedata.combining(letter) and _is_text(letter))
     return " ".join(kept.split())[:LONGEST_TERM].strip()
 
@@ -75,10 +77,10 @@ def _numbers(value: str) -> set[str]:
 
 
 def _names(state: State) -> set[str]:
-    said = [_text(state, name) for name in NAMED_BY]
-    whole, first, last = (normalised(text) for text in said)
+    whole, first, last = (_text(state, name) for name in NAMED_BY)
+    said = {whole, f"{first} {last}"}
     terms: set[str] = set()
-    for name in (whole, f"{first} {last}".strip()):
+    for name in map(normalised, said | {name.translate(_GERMAN) for name in said}):
         words = name.split()[:MOST_WORDS]
         # Each word begins a term, so that the beginning of any of them is found.
         terms |= {" ".join((*words[at:], *words[:at])) for at in range(len(words))}

@@ -67,12 +67,14 @@ _SIMILAR = """
     BEGIN
         EXECUTE format('CREATE INDEX search_terms_term_idx ON profile.search_terms USING gin (term %I.gin_trgm_ops)',
                        home);
+        -- Loads the library: only then may its setting be given to a function.
+        EXECUTE format('SELECT %I.show_limit()', home);
         EXECUTE format('
             CREATE FUNCTION profile.similar_terms(wanted text, most int)
             RETURNS TABLE (term text, identity_id uuid, likeness real) LANGUAGE sql STABLE ROWS 100
-            SET search_path = profile, %1$I, pg_temp AS $f$
-                SELECT t.term, t.identity_id, similarity(t.term, wanted) FROM search_terms t WHERE t.term %% wanted
-                ORDER BY 3 DESC, 1, 2 LIMIT most
+            SET search_path = profile, %1$I, pg_temp SET pg_trgm.word_similarity_threshold = 0.55 AS $f$
+                SELECT t.term, t.identity_id, word_similarity(wanted, t.term) FROM search_terms t
+                WHERE wanted <%% t.term ORDER BY 3 DESC, 1, 2 LIMIT most
             $f$', home);
     END
     $$
