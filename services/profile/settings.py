@@ -16,6 +16,15 @@ class ProfileSettings(RuntimeSettings):
     identity_rules: Path = Field(
         Path("config/identity.yaml"), description="File that says who is one person: limits, devices, blocked values."
     )
+    check_interval_seconds: float = Field(
+        60,
+        ge=0,
+        allow_inf_nan=False,
+        description="How often some customers are compared with their timeline, by one worker for all; 0 never.",
+    )
+    check_customers: int = Field(
+        100, ge=1, le=10_000, description="Customers compared each time; the next ones follow until all were."
+    )
 
 
 class NamingSettings(LookupSettings):
@@ -37,4 +46,19 @@ class DecidingSettings(NamingSettings):
     identity_rules: Path = Field(
         ProfileSettings.model_fields["identity_rules"].default,
         description=ProfileSettings.model_fields["identity_rules"].description,
+    )
+
+
+class RebuildingSettings(LookupSettings):
+    """What a command needs that compares customers with their timeline, by the worker's rules, and puts them right."""
+
+    identity_rules: Path = Field(
+        ProfileSettings.model_fields["identity_rules"].default,
+        description=ProfileSettings.model_fields["identity_rules"].description,
+    )
+    lanes: int = Field(
+        ProfileSettings.model_fields["lanes"].default,
+        ge=1,
+        le=1000,
+        description=ProfileSettings.model_fields["lanes"].description,
     )

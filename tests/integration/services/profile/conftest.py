@@ -2,12 +2,13 @@
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
 from psycopg import AsyncConnection, sql
 
-from services.profile.app import SESSION
+from services.profile.adapters.sessions import SESSION
 from shared.local.stack import StackAddresses
 from shared.runtime.migrations import migrate
 from shared.runtime.schema_revision import history_of
@@ -15,18 +16,27 @@ from shared.runtime.schema_revision import history_of
 OPTIONS = "-c search_path=profile -c timezone=UTC " + " ".join(f"-c {name}={value}" for name, value in SESSION.items())
 
 
-@pytest.fixture
-def database_url(stack: StackAddresses) -> Iterator[str]:
-    """Give a fresh database with profile's schema."""
+@contextmanager
+def fresh_database(stack: StackAddresses) -> Iterator[str]:
+    """Make a database with profile's schema, for as long as it is used."""
     name = f"profile_{secrets.token_hex(6)}"
     with psycopg.connect(stack.database_url, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     parts = psycopg.conninfo.conninfo_to_dict(stack.database_url)
     address = f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
-    migrate(address, history_of("profile"))
-    yield address
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    try:
+        migrate(address, history_of("profile"))
+        yield address
+    finally:
+        with psycopg.connect(stack.database_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_url(stack: StackAddresses) -> Iterator[str]:
+    """Give a fresh database with profile's schema."""
+    with fresh_database(stack) as address:
+        yield address
 
 
 @pytest.fixture

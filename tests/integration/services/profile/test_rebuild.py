@@ -1,4 +1,4 @@
-"""Rebuild on a real PostgreSQL: it finds nothing where nothing is wrong, and puts right what somebody changed by hand."""
+"""Rebuild on a real PostgreSQL: nothing is found where nothing is wrong, and what was changed by hand is put right."""
 
 import random
 from collections.abc import Sequence
