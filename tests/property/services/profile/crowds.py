@@ -41,9 +41,10 @@ _SAID: list[tuple[str, str, object]] = [
 
 def crowd(chance: random.Random) -> list[Interaction]:
     """Make one such history without Hypothesis, for where each costs a database."""
+    last = chance.choice([3, 30])
     return _all(
         [
-            (chance.choice(_SAID), chance.sample(NAMES, chance.choice([1, 1, 2, 2, 3, 4])), chance.randint(0, 30))
+            (chance.choice(_SAID), chance.sample(NAMES, chance.choice([1, 1, 2, 2, 3, 4])), chance.randint(0, last))
             for _ in range(chance.choice([3, 6, 12, 25, 40]))
         ]
     )
