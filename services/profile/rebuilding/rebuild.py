@@ -95,7 +95,7 @@ class Rebuild:
                 await connection.set_autocommit(False)
 
     async def _progress(self) -> Progress:
-        rules = msgspec.msgpack.encode(repr(self._site.rules))
+        rules = self._site.rules.digest
         async with self._site.pool.connection() as connection:
             known = await postgres_rebuilds.read_open(connection)
             if known is not None and known.rules == rules:

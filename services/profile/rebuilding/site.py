@@ -1,6 +1,8 @@
 """Where a rebuild works: a database, the rules that records are made by, and the way to the topics."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 
 import msgspec
 from psycopg import AsyncConnection
@@ -18,6 +20,12 @@ class Rules(msgspec.Struct, frozen=True):
 
     identity: IdentityRules
     stages: Stages = USUAL
+
+    @property
+    def digest(self) -> bytes:
+        """Tell these rules from others, in every process alike."""
+        said = [asdict(self.identity), [asdict(stage) for stage in self.stages]]
+        return hashlib.blake2b(json.dumps(said, sort_keys=True, default=sorted).encode(), digest_size=16).digest()
 
 
 @dataclass(frozen=True, slots=True)

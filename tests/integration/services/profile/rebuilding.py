@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -31,6 +31,10 @@ class Watched:
 
     site: Site
     published: list[Publication] = field(default_factory=list)
+
+    def replace_store(self, store: PostgresCustomers) -> None:
+        """Work with another store from now on."""
+        self.site = replace(self.site, store=store)
 
     async def rebuild(self) -> Outcome:
         """Rebuild to the end."""
