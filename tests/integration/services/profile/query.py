@@ -21,8 +21,8 @@ KEYS = {role: f"the {role} key of a test" for role in Role}
 PATIENCE_SECONDS = 30.0
 
 
-def api(database_url: str) -> FastAPI:
-    """Compose the API as its process does."""
+def settings_of(database_url: str) -> ProfileApiSettings:
+    """Make settings with a key for each role."""
     keys = [{"name": role.value, "role": role.value, "sha256": hashed(key)} for role, key in KEYS.items()]
     settings = {
         "database_url": database_url,
@@ -30,7 +30,12 @@ def api(database_url: str) -> FastAPI:
         "api_keys": json.dumps(keys),
         "identity_secret": SECRET.decode(),
     }
-    return compose(ProfileApiSettings.model_validate(settings))
+    return ProfileApiSettings.model_validate(settings)
+
+
+def api(database_url: str) -> FastAPI:
+    """Compose the API as its process does."""
+    return compose(settings_of(database_url))
 
 
 @contextmanager
