@@ -11,11 +11,12 @@ from psycopg import AsyncConnection, Connection, IsolationLevel
 from services.profile.adapters import postgres_decisions
 from services.profile.adapters.postgres_customers import PostgresCustomers
 from services.profile.docket import hearing
-from services.profile.domain.decisions import Applied, Decision, Kind
+from services.profile.domain.decisions import Decision, Kind
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.planning import Choice, Plan, RefusedError
 from services.profile.domain.previewing import Exceeded, prospect
 from services.profile.domain.record import record_of
+from services.profile.domain.settling import Settlement
 from services.profile.state_cache import StateCache
 from services.profile.surveying import Surveyor
 from shared.contracts.customers import CustomerRecord
@@ -97,7 +98,7 @@ async def look(
             "f" * 32, await postgres_decisions.next_mark(connection), plan.kind, plan.identities, plan.undoes
         )
         heard = await hearing(store, surveyor, connection, (decision,))
-        parted = _parted(plan, heard.applied[0])
+        parted = _parted(plan, heard.settlement)
         if not parted and plan is not plans[-1]:
             continue
         coming = prospect(heard.settlement, rules)
@@ -122,11 +123,9 @@ async def look(
     raise RefusedError("There is nothing to decide.")
 
 
-def _parted(plan: Plan, applied: Applied) -> bool:
-    if plan.kind not in (Kind.UNMERGE, Kind.SPLIT):
-        return False
-    stays = applied.after[plan.identities[0]]
-    return all(applied.after[name] != stays for name in plan.identities[1:])
+def _parted(plan: Plan, settlement: Settlement) -> bool:
+    whose = [settlement.people[name].customer for name in plan.parted]
+    return whose[0] not in whose[1:] if whose else False
 
 
 def record(connection: Connection, looked: Preview, who: str, why: str) -> Recorded:

@@ -61,6 +61,8 @@ _KIND = "SELECT kind, identities FROM decisions WHERE id = %s::uuid"
 # Reads all identities: for a person without the secret that ids are made with, never for a program.
 _BY_VALUE = "SELECT uuid_send(id), kind, value FROM identities WHERE kind = %s AND value = ANY(%s)"
 
+_MADE = "SELECT uuid_send(id), decided_at, kind, who, why FROM decisions WHERE id = ANY(%s)"
+
 _encoder = msgspec.msgpack.Encoder()
 _rulings = msgspec.msgpack.Decoder(Ruling)
 
@@ -104,6 +106,14 @@ async def read_rulings(connection: AsyncConnection) -> list[tuple[Mark, Ruling]]
     cursor = connection.cursor(binary=True)
     await cursor.execute(_RULINGS)
     return [(Mark(at, key.hex()), _rulings.decode(ruling)) for key, at, ruling in await cursor.fetchall()]
+
+
+async def read_made(connection: AsyncConnection, ids: Collection[str]) -> list[tuple[str, datetime, str, str, str]]:
+    """Read id, time, kind, who and why of decisions."""
+    keys = [bytes.fromhex(one) for one in sorted(ids)]
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(_MADE, (uuids(keys),))
+    return [(key.hex(), *rest) for key, *rest in await cursor.fetchall()]
 
 
 async def next_mark(connection: AsyncConnection) -> datetime:

@@ -11,7 +11,7 @@ from services.profile.domain.links import Cause, Link, Mark, Word
 from services.profile.domain.state import load
 from services.profile.ports import Pair, Whole
 from shared.contracts.identities import IdentityRef
-from shared.runtime.arrays import UuidArray, uuids
+from shared.runtime.arrays import UuidArray, texts, timestamps, uuids
 
 _PLACE = "version, doc, uuid_send(root), membership, standing"
 _IDENTITIES = f"SELECT uuid_send(id), {_PLACE} FROM identities WHERE id = ANY(%s)"  # noqa: S608 - our own words only
@@ -26,10 +26,19 @@ _BY_ROOT = _CLUSTERS + "c.root = ANY(%s)"
 _BY_REGION = _CLUSTERS + "c.region = ANY(%s)"
 _LINK = "uuid_send(l.a), uuid_send(l.b), l.cause, l.first_at, l.message_id, l.source, l.word"
 _LINKS = f"SELECT {_LINK} FROM unnest(%s, %s) AS n (a, b) JOIN links l USING (a, b)"  # noqa: S608 - as above
-_ALL_OF = f"SELECT {_LINK} FROM links l WHERE l.a = ANY(%s) OR l.b = ANY(%s)"  # noqa: S608 - as above
+_ALL_OF = f"SELECT {_LINK} FROM links l WHERE l.a = ANY(%s) OR l.b = ANY(%s) LIMIT %s"  # noqa: S608 - as above
 # Both ends as conditions of the index would be a descent for each pair of ids.
 _AMONG = f"SELECT {_LINK} FROM links l WHERE l.a = ANY(%s) AND (l.b = ANY(%s)) IS NOT FALSE"  # noqa: S608 - as above
 
+_NAMES = """
+    SELECT n.at, n.message_id, n.source, t.name
+    FROM unnest(%s, %s, %s, %s, %s) AS n (a, b, at, message_id, source)
+    CROSS JOIN LATERAL (
+        SELECT name FROM timeline
+        WHERE identity_id IN (n.a, n.b) AND occurred_at = n.at AND message_id = n.message_id AND source = n.source
+        LIMIT 1
+    ) AS t
+"""
 _UPSET = "SELECT uuid_send(id) FROM regions WHERE id = ANY(%s) AND untangle_due IS NOT NULL"
 
 _TURN = int.from_bytes(b"whoiswho")
@@ -91,11 +100,25 @@ async def read_upset(connection: AsyncConnection, regions: Collection[str]) -> f
     return frozenset(key.hex() for (key,) in await cursor.fetchall())
 
 
-async def read_links_of(connection: AsyncConnection, ids: Collection[str]) -> dict[Pair, Link]:
-    """Read all links of these identities."""
+async def read_links_of(connection: AsyncConnection, ids: Collection[str], most: int | None = None) -> dict[Pair, Link]:
+    """Read all links of these identities, or `most` of them."""
     cursor = connection.cursor(binary=True)
-    await cursor.execute(_ALL_OF, (_ids(ids), _ids(ids)))
+    await cursor.execute(_ALL_OF, (_ids(ids), _ids(ids), most))
     return dict(map(_link, await cursor.fetchall()))
+
+
+async def read_event_names(connection: AsyncConnection, links: Sequence[Link]) -> dict[Mark, str]:
+    """Read what the first events of links were called, as far as the timeline has them; each is one end's own."""
+    firsts = [(link.first, link.pair) for link in links if link.first is not None]
+    columns = (
+        _ids(pair[0] for _, pair in firsts),
+        _ids(pair[1] for _, pair in firsts),
+        timestamps([first.at for first, _ in firsts]),
+        texts([first.message_id for first, _ in firsts]),
+        texts([first.source for first, _ in firsts]),
+    )
+    cursor = await connection.execute(_NAMES, columns)
+    return {Mark(at, message_id, source): name for at, message_id, source, name in await cursor.fetchall()}
 
 
 async def read_links(connection: AsyncConnection, pairs: Collection[Pair]) -> dict[Pair, Link]:

@@ -2,7 +2,7 @@
 
 import typer
 
-from services.profile.cli import deciding, reading
+from services.profile.cli import deciding, explaining, reading
 
 app = typer.Typer(
     help="Customers: the record of one, what it was made of, and who is who.",
@@ -11,6 +11,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(reading.app)
+app.add_typer(explaining.app)
 app.add_typer(deciding.app)
 
 

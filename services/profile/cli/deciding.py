@@ -50,7 +50,7 @@ def merge(
     as_json: Json = False,
 ) -> None:
     """Make two customers one, whatever the limits are; `unmerge` takes it back without a trace in either record."""
-    one, two = _people([who, other])
+    one, two = named([who, other])
     _decide(planning.merge(one.id, two.id), [one, two], _Manner(why, yes, dry_run, wait, as_json))
 
 
@@ -80,7 +80,7 @@ def unmerge(
         people = _merged(decision)
         _decide(planning.undo(_plain(decision), [one.id for one in people]), people, manner)
         return
-    people = _people([name for name in (who, other) if name is not None])
+    people = named([name for name in (who, other) if name is not None])
     _decide(planning.unmerge(people[0].id, people[1].id if other is not None else None), people, manner)
 
 
@@ -95,7 +95,7 @@ def split(
     as_json: Json = False,
 ) -> None:
     """Let identities leave a customer: each link between them and those who stay is void, also for events to come."""
-    stays, *others = _people([who, *leaving])
+    stays, *others = named([who, *leaving])
     choice = planning.split(stays.id, [one.id for one in others])
     _decide(choice, [stays, *others], _Manner(why, yes, dry_run, wait, as_json))
 
@@ -105,7 +105,7 @@ def block(
     who: Who, why: Why = "", yes: Yes = False, dry_run: DryRun = False, wait: Wait = 30.0, as_json: Json = False
 ) -> None:
     """Let an identity stand for nobody: it links no others; what was done by it alone stays its own."""
-    people = _people([who])
+    people = named([who])
     _decide(planning.block(people[0].id, blocked=True), people, _Manner(why, yes, dry_run, wait, as_json))
 
 
@@ -114,7 +114,7 @@ def unblock(
     who: Who, why: Why = "", yes: Yes = False, dry_run: DryRun = False, wait: Wait = 30.0, as_json: Json = False
 ) -> None:
     """Let an identity that was blocked link others again, as its events say."""
-    people = _people([who])
+    people = named([who])
     _decide(planning.block(people[0].id, blocked=False), people, _Manner(why, yes, dry_run, wait, as_json))
 
 
@@ -164,7 +164,7 @@ class _Manner(msgspec.Struct, frozen=True):
 def _decide(choice: Choice, people: Sequence[IdentityRef], manner: _Manner) -> None:
     if len(manner.why) > _LONGEST_REASON or not (manner.why == "" or manner.why.isprintable()):
         fail(f"--why: expected at most {_LONGEST_REASON} printable characters")
-    settings = _settings()
+    settings = settings_or_end()
     try:
         rules = identity_rules(settings.identity_rules)
         url = settings.database_url.get_secret_value()
@@ -239,8 +239,9 @@ def _line(one: Becoming) -> Sequence[object]:
     return one.customer_id, "\n".join(names), orders, record.lifecycle.value, when(record.last_at)
 
 
-def _people(wanted: Sequence[str]) -> list[IdentityRef]:
-    settings = _settings()
+def named(wanted: Sequence[str]) -> list[IdentityRef]:
+    """Find the identities that are meant, or end the command in words."""
+    settings = settings_or_end()
     with database("profile") as connection:
         people = []
         for who in wanted:
@@ -269,7 +270,8 @@ def _plain(decision: str) -> str:
     return decision.replace("-", "").lower()
 
 
-def _settings() -> DecidingSettings:
+def settings_or_end() -> DecidingSettings:
+    """Read the settings, or end the command in words."""
     try:
         return settings_for("profile", DecidingSettings)
     except WrongSettingsError as wrong:

@@ -16,11 +16,15 @@ class RefusedError(ValueError):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What a decision is to say: its kind, whom it is about in the decision's own order, and what it takes back."""
+    """What a decision is to say: its kind, whom it is about in the decision's own order, and what it takes back.
+
+    The first of `parted` is to be no customer of the others.
+    """
 
     kind: Kind
     identities: tuple[str, ...]
     undoes: str | None = None
+    parted: tuple[str, ...] = ()
 
 
 Choice = Callable[[Census], Sequence[Plan]]
@@ -56,14 +60,14 @@ def unmerge(one: str, other: str | None) -> Choice:
             raise RefusedError("They are two customers already.")
         merged = [link for link in _inside(census, group) if _by_hand(link)]
         merged.sort(key=lambda link: (other is not None and set(link.pair) == {one, other}, _said_at(link)))
-        plans = [_undo(link) for link in reversed(merged)]
+        plans = [_undo(link, (one, other) if other is not None else link.pair) for link in reversed(merged)]
         if other is None:
             if not plans:
                 raise RefusedError("Nobody merged this customer by hand: name two identities that events linked.")
             return plans[:1]
         direct = census.links.get((min(one, other), max(one, other)))
         if direct is not None and direct.first is not None and not _apart(direct):
-            plans.append(Plan(Kind.UNMERGE, direct.pair))
+            plans.append(Plan(Kind.UNMERGE, direct.pair, None, direct.pair))
         if not plans:
             raise RefusedError(
                 "No event named them together and nobody merged them, others link them: `explain` shows who, and "
@@ -79,9 +83,9 @@ def undo(decision_id: str, pair: Sequence[str]) -> Choice:
 
     def choose(census: Census) -> Sequence[Plan]:
         link = census.links.get((min(pair), max(pair)))
-        if link is None or not _by_hand(link) or _undo(link).undoes != decision_id:
+        if link is None or not _by_hand(link) or _undo(link, link.pair).undoes != decision_id:
             raise RefusedError("That merge does not hold any more: somebody decided about the two since.")
-        return (_undo(link),)
+        return (_undo(link, link.pair),)
 
     return choose
 
@@ -98,7 +102,8 @@ def split(stays: str, leaving: Sequence[str]) -> Choice:
         if not staying:
             raise RefusedError("Nobody would stay: name fewer identities than the customer has.")
         first = min(staying, key=lambda node: seniority(node, census.rules))
-        return (Plan(Kind.SPLIT, (first.id, *sorted(set(leaving)))),)
+        identities = first.id, *sorted(set(leaving))
+        return (Plan(Kind.SPLIT, identities, None, identities),)
 
     return choose
 
@@ -131,5 +136,5 @@ def _said_at(link: Link) -> object:
     return None if link.word is None else link.word.mark
 
 
-def _undo(link: Link) -> Plan:
-    return Plan(Kind.UNMERGE, link.pair, None if link.word is None else link.word.mark.message_id)
+def _undo(link: Link, parted: tuple[str, ...]) -> Plan:
+    return Plan(Kind.UNMERGE, link.pair, None if link.word is None else link.word.mark.message_id, parted)
