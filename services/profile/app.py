@@ -7,6 +7,9 @@ from services.profile.adapters.postgres_outlet import PostgresOutlet
 from services.profile.adapters.rule_files import identity_rules
 from services.profile.adapters.sessions import SESSION
 from services.profile.handlers import ProfileHandler
+from services.profile.rebuilding.site import Rules
+from services.profile.rebuilding.watching import EqualityCheck
+from services.profile.refusals_counted import METRIC
 from services.profile.settings import ProfileSettings
 from services.profile.state_cache import StateCache
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS, INTERACTIONS
@@ -19,7 +22,12 @@ def service(settings: ProfileSettings) -> Service:
 
     def handler(runtime: Runtime) -> ProfileHandler:
         store = PostgresCustomers(runtime.failpoints)
-        return ProfileHandler(store, StateCache(settings.cached_customers), settings.lanes, rules)
+        cache = StateCache(settings.cached_customers)
+
+        def count(reason: str, kind: str, refused: int) -> None:
+            runtime.metrics.counter(METRIC, reason=reason, kind=kind).inc(refused)
+
+        return ProfileHandler(store, cache, settings.lanes, rules, count_refused=count)
 
     return Service(
         name="profile",
@@ -27,6 +35,7 @@ def service(settings: ProfileSettings) -> Service:
         outputs=(CUSTOMERS, ACTIVITIES),
         handler=handler,
         outlet=lambda _runtime: PostgresOutlet(),
+        background=lambda runtime: [EqualityCheck(runtime, settings, Rules(rules))],
         stage="profile",
         session=SESSION,
     )

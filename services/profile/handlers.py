@@ -16,12 +16,14 @@ from services.profile.domain.event import Event
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.months import split_by_month
 from services.profile.domain.record import portray
+from services.profile.domain.refusals import Refusals
 from services.profile.domain.settling import Settlement
 from services.profile.domain.state import State, own
 from services.profile.folding import Folded, Folding, Remembered, activity_of, alone
 from services.profile.messages import Subject, Told, activity_message, customer_message, subject_of
 from services.profile.ports import Change, CustomerStore, Entry, GraphChange
 from services.profile.reading import read
+from services.profile.refusals_counted import Count, RefusalsCounted, nowhere
 from services.profile.state_cache import StateCache
 from services.profile.surveying import Surveyor
 from shared.contracts.identities import IdentityRef
@@ -63,6 +65,7 @@ class Rows(msgspec.Struct, frozen=True):
     remembered: Remembered | None = None
     applied: Sequence[Applied] = ()
     accounts: Mapping[str, AccountSaid] = {}
+    left: Refusals = {}
 
 
 class _Draft(msgspec.Struct, gc=False):
@@ -87,12 +90,19 @@ class ProfileHandler:
     """
 
     def __init__(
-        self, store: CustomerStore, cache: StateCache, lanes: int, rules: IdentityRules, at_once: int = MOST_AT_ONCE
+        self,
+        store: CustomerStore,
+        cache: StateCache,
+        lanes: int,
+        rules: IdentityRules,
+        at_once: int = MOST_AT_ONCE,
+        count_refused: Count = nowhere,
     ) -> None:
         self._store = store
         self._cache = cache
         self._lanes = lanes
         self._surveyor = Surveyor(store, cache, rules, at_once)
+        self._refusals = RefusalsCounted(count_refused)
         self._docket = Docket(store, self._surveyor)
 
     def decode(self, record: Record) -> Sequence[Event | Poison]:
@@ -110,6 +120,7 @@ class ProfileHandler:
 
     async def load(self, connection: AsyncConnection, keys: Keys) -> Loaded:
         """Read which events are known, the identities that are not in the cache, and who is who of those linked."""
+        self._refusals.settled()
         await self._surveyor.begin(connection)
         if keys.due:
             return Loaded({}, {}, heard=await self._docket.hear(connection, keys.due))
@@ -166,7 +177,8 @@ class ProfileHandler:
             return Decision(Rows(changes, entries, accounts=accounts), outcomes, publications)
         folded = folding.done()
         publications += folded.publications
-        rows = Rows(changes, entries, folded.graph, folded.remembered, accounts=accounts)
+        left = {} if state.settlement is None else state.settlement.left
+        rows = Rows(changes, entries, folded.graph, folded.remembered, accounts=accounts, left=left)
         return Decision(rows, outcomes, publications, self._wake(folded))
 
     def _by_clock(self, heard: Heard | None, now: datetime) -> Decision[Rows]:
@@ -202,6 +214,7 @@ class ProfileHandler:
         if rows.accounts:
             await self._store.add_to_accounts(connection, rows.accounts)
         self._surveyor.done()
+        self._refusals.note(rows.left)
         remembered = rows.remembered
         if remembered is None:
             self._cache.put([(change.owner.id, change.after) for change in rows.changes])
@@ -217,6 +230,7 @@ class ProfileHandler:
         self._cache.clear()
         self._store.forget()
         self._surveyor.overtaken()
+        self._refusals.forget()
 
 
 def _change(draft: _Draft) -> Change:

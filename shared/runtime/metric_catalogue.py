@@ -257,6 +257,34 @@ _SERVICES = (
         "1 while a source is paused for this reason: its events are held in the quarantine.",
         (_SOURCE, Label("reason", ("operator", "fuse"))),
     ),
+    Metric(
+        "crm_links_refused_total",
+        MetricKind.COUNTER,
+        "Pairs of identifiers that an event named together for the first time and that are not one customer for it, by "
+        "why; kind is that of which there would be too many, else that of the weaker one.",
+        (
+            Label(
+                "reason",
+                ("over_limit", "nobody", "blocked", "kept_apart", "other_signed_in", "shared_device"),
+            ),
+            Label(
+                "kind",
+                ("user_id", "email", "phone", "anonymous_id", "ios.id", "android.id", "crm_id", "others"),
+            ),
+        ),
+    ),
+    Metric(
+        "crm_profile_checked_customers_total",
+        MetricKind.COUNTER,
+        "Customers compared with what is counted anew from their timeline, by what came of it.",
+        (Label("result", ("equal", "different")),),
+    ),
+    Metric(
+        "crm_profile_check_last_run_timestamp_seconds",
+        MetricKind.GAUGE,
+        "When this process last compared customers with their timeline, in Unix time.",
+        unit="seconds",
+    ),
     Metric("crm_segment_members", MetricKind.GAUGE, "Customers in a segment now.", (_SEGMENT,)),
     Metric(
         "crm_segment_changes_total",

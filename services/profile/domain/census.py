@@ -6,14 +6,14 @@ What is not loaded is asked for: a pass that raises `IncompleteError` is made an
 from collections.abc import Iterable
 
 from services.profile.domain.clusters import Stored, Territory
-from services.profile.domain.edges import edges_of
+from services.profile.domain.edges import edges_of, is_news
 from services.profile.domain.event import Event
-from services.profile.domain.graph import Region, Turn, added, crowded, is_contested, resolve
-from services.profile.domain.holdings import Area, Group, Holdings, IncompleteError, Pair, Person
+from services.profile.domain.graph import Dropped, Region, Turn, added, crowded, is_contested, resolve
+from services.profile.domain.holdings import Area, Group, Holdings, IncompleteError, Pair, Person, seat_of
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.links import Block, Edge, Link, Node, Word
 from services.profile.domain.naming import elder, met_at
-from services.profile.domain.sighting import Outcome, Refused, Seat, Unchanged, United, Untangle, block, decide, sight
+from services.profile.domain.sighting import Outcome, Refused, Unchanged, United, Untangle, block, decide, sight
 from shared.contracts.identities import IdentityRef
 
 MOST_AT_ONCE = 2000
@@ -37,8 +37,10 @@ class Census:
         self.links: dict[Pair, Link] = dict(held.links)
         self.changed_links: dict[Pair, Link | None] = {}
         self.dissolved: dict[str, Territory] = {}
+        self.left: dict[Pair, Dropped] = {}
         self._groups: dict[str, Group] = {}
         self._areas: dict[str, Area] = {}
+        self._dropped: dict[Pair, Dropped] = {}
 
     def take(self, events: Iterable[Event]) -> None:
         """Take events that were not taken before.
@@ -68,7 +70,7 @@ class Census:
         """
         a, b = self.people[min(one, other)], self.people[max(one, other)]
         known = self.links.get((a.ref.id, b.ref.id))
-        link, outcome = decide(_seat(a), _seat(b), known, word)
+        link, outcome = decide(seat_of(a), seat_of(b), known, word)
         if link is known:  # people said something else later
             return
         self.links[link.pair] = link
@@ -86,7 +88,7 @@ class Census:
         person = self.people[name]
         ends = {end for pair in self.links if name in pair for end in pair} if not decision.blocked else {name}
         partners = [self.people[end] for end in sorted(ends)]
-        node, outcome = block(_seat(person), map(_seat, partners), decision)
+        node, outcome = block(seat_of(person), map(seat_of, partners), decision)
         if node is person.node:
             return
         person.group.touched = person.group.area.changed = True
@@ -188,8 +190,8 @@ class Census:
 
     def _take(self, one: Edge) -> None:
         a, b, known = self.people[one.a], self.people[one.b], self.links.get((one.a, one.b))
-        sighted = sight(_seat(a), _seat(b), known, one, self.rules)
-        link, fresh = sighted.link, _links_anew(known, sighted.link)
+        sighted = sight(seat_of(a), seat_of(b), known, one, self.rules)
+        link, fresh = sighted.link, is_news(known, sighted.link)
         if fresh:
             self.links[link.pair] = link
             self.changed_links.setdefault(link.pair, known)
@@ -202,6 +204,9 @@ class Census:
                 person.group.touched = person.group.area.changed = True
                 self._see(person, node)
         self._follow(sighted.outcome, (a, b))
+        left = sighted.left or self._dropped.get(link.pair)
+        if left is not None and (known is None or known.first is None):
+            self.left[link.pair] = left
 
     def _follow(self, outcome: Outcome, people: tuple[Person, ...]) -> None:
         a, b = people[0], people[-1]
@@ -272,7 +277,9 @@ class Census:
         names = [name for group in groups for name in group.people]
         among = set(names)
         links = [link for link in self.links.values() if link.a in among and link.b in among]
-        for found in resolve([self.people[name].node for name in names], links, self.rules).regions:
+        resolution = resolve([self.people[name].node for name in names], links, self.rules)
+        self._dropped = {one.pair: one for one in resolution.dropped}
+        for found in resolution.regions:
             self._enter(found)
 
     def _enter(self, found: Region) -> None:
@@ -286,16 +293,6 @@ class Census:
             group.touched = any(one.touched for one in before)
             for name in names:
                 self.people[name].group = group
-
-
-def _seat(person: Person) -> Seat:
-    group = person.group
-    area = group.area
-    return Seat(person.node, str(id(group)), group.counts, str(id(area)), area.counts, area.contested, area.last)
-
-
-def _links_anew(before: Link | None, after: Link) -> bool:
-    return before is None or (before.first, before.cause) != (after.first, after.cause)
 
 
 def _size(area: Area) -> int:

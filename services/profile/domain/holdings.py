@@ -8,6 +8,7 @@ import msgspec
 from services.profile.domain.clusters import Cluster, Stored, Territory
 from services.profile.domain.graph import Counts, Turn
 from services.profile.domain.links import Link, Node
+from services.profile.domain.sighting import Seat
 from shared.contracts.identities import IdentityRef
 
 Pair = tuple[str, str]
@@ -91,3 +92,10 @@ class Person:
     def customer(self) -> str:
         """Return whose it was."""
         return self.ref.id if self.stored is None or self.stored.root is None else self.stored.root
+
+
+def seat_of(person: Person) -> Seat:
+    """Return an identity with its customer and its region."""
+    group = person.group
+    area = group.area
+    return Seat(person.node, str(id(group)), group.counts, str(id(area)), area.counts, area.contested, area.last)

@@ -14,6 +14,7 @@ from services.profile.domain.holdings import Area, Group, IncompleteError, Perso
 from services.profile.domain.join import join
 from services.profile.domain.links import Link
 from services.profile.domain.record import Portrait
+from services.profile.domain.refusals import Refusals, refusals
 from services.profile.domain.registers import united
 from services.profile.domain.state import State
 from shared.contracts.customers import MOST_IDENTITIES
@@ -100,6 +101,8 @@ class Settlement(msgspec.Struct, frozen=True):
     """Every customer in the first is in the second now."""
     links: tuple[tuple[Link, bool], ...]
     """Links to be written, and whether each is new."""
+    left: Refusals = {}
+    """Pairs met for the first time that are not linked."""
 
 
 def settle(census: Census) -> Settlement:
@@ -129,6 +132,7 @@ def settle(census: Census) -> Settlement:
         regions.gone,
         regions.moved,
         tuple((census.links[pair], known is None) for pair, known in census.changed_links.items()),
+        refusals(census),
     )
 
 

@@ -12,7 +12,9 @@ import msgspec
 
 from services.profile.domain.graph import (
     Counts,
+    Dropped,
     Turn,
+    Why,
     added,
     crowded,
     exceeded,
@@ -69,12 +71,13 @@ Outcome = Unchanged | United | Refused | Untangle
 
 
 class Sighted(msgspec.Struct, frozen=True):
-    """The link and both ends as they are to be kept, and what that means."""
+    """The link and both ends as they are to be kept, and what that means; `left` tells why a new pair is not linked."""
 
     link: Link
     a: Node
     b: Node
     outcome: Outcome
+    left: Dropped | None = None
 
 
 def sight(a: Seat, b: Seat, link: Link | None, edge: Edge, rules: IdentityRules) -> Sighted:
@@ -82,7 +85,15 @@ def sight(a: Seat, b: Seat, link: Link | None, edge: Edge, rules: IdentityRules)
     known = seen(link, edge)
     fresh = link is None or link.first is None
     one, other = _met(a.node, b.node, edge, rules, fresh=fresh), _met(b.node, a.node, edge, rules, fresh=fresh)
-    return Sighted(known, one, other, _outcome(a, b, (one, other), (link, known), rules))
+    outcome = _outcome(a, b, (one, other), (link, known), rules)
+    return Sighted(known, one, other, outcome, _left(known, one, other, outcome, rules) if fresh else None)
+
+
+def _left(link: Link, a: Node, b: Node, outcome: Outcome, rules: IdentityRules) -> Dropped | None:
+    if isinstance(outcome, Refused):
+        return Dropped(link.pair, Why.OVER_LIMIT, outcome.kind)
+    why = unfit(link, a, b, rules)
+    return None if why is None else Dropped(link.pair, why)
 
 
 def _met(node: Node, partner: Node, edge: Edge, rules: IdentityRules, *, fresh: bool) -> Node:

@@ -19,6 +19,7 @@ from services.profile.domain.links import Link
 from services.profile.domain.state import dump, load
 from services.profile.handlers import ProfileHandler, Rows
 from services.profile.ports import Change, CustomerStore, Entry, GraphChange, Pair, Seating, Whole
+from services.profile.refusals_counted import Count, nowhere
 from services.profile.state_cache import StateCache
 from shared.contracts.identities import IdentityRef
 from shared.runtime.clock import SystemClock
@@ -195,8 +196,11 @@ def new_handler(
     cached: int = 100,
     rules: IdentityRules | None = None,
     at_once: int = MOST_AT_ONCE,
+    count_refused: Count = nowhere,
 ) -> ProfileHandler:
-    return ProfileHandler(store or InMemoryCustomers(), StateCache(cached), 4, rules or IdentityRules(), at_once)
+    return ProfileHandler(
+        store or InMemoryCustomers(), StateCache(cached), 4, rules or IdentityRules(), at_once, count_refused
+    )
 
 
 def read_all(handler: ProfileHandler, records: Sequence[Record]) -> list[Received[Event]]:
