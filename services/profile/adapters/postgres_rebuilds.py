@@ -1,6 +1,7 @@
 """How far a rebuild is, what it found, and customers' rows that it puts back, in PostgreSQL."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 import msgspec
 from psycopg import AsyncConnection
@@ -38,6 +39,18 @@ _PLACE = """
     INSERT INTO customers (root, version, summary, joined) SELECT * FROM unnest(%s, %s, %s, %s)
     ON CONFLICT (root) DO NOTHING
 """
+
+_CLAIM_CHECK = """
+    UPDATE checks SET checked_at = clock_timestamp() WHERE checked_at <= clock_timestamp() - %s
+    RETURNING uuid_send(last_identity)
+"""
+_LEAVE_CHECK = "UPDATE checks SET last_identity = %s::uuid"
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """A turn of the check that runs all the time, with the identity that the turn before ended at."""
+
+    last: bytes | None
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -140,3 +153,16 @@ async def place(connection: AsyncConnection, lost: Mapping[str, Cluster]) -> Non
     )
     if cursor.rowcount != len(roots):
         raise StaleStateError("a customer's row was put back by somebody else")
+
+
+async def claim_check(connection: AsyncConnection, interval: timedelta) -> Turn | None:
+    """Take the next turn of the check, unless somebody did within the interval."""
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(_CLAIM_CHECK, (interval,))
+    row = await cursor.fetchone()
+    return None if row is None else Turn(*row)
+
+
+async def leave_check(connection: AsyncConnection, last: bytes) -> None:
+    """Keep where the next turn begins."""
+    await connection.execute(_LEAVE_CHECK, (last.hex(),))

@@ -16,7 +16,7 @@ from shared.contracts.interactions import Interaction
 from shared.runtime.arrays import UuidArray, uuids
 from shared.runtime.errors import FatalError
 
-AT_ONCE = 1000
+AT_ONCE = 500
 """Events in memory at once, and between two looks at whoever shares our event loop."""
 
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"

@@ -1,5 +1,6 @@
 """Reading all that decides about some customers: their rows, their events, and whoever links make one with them."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
@@ -91,7 +92,9 @@ class _Gathering:
             self._identities, self._refs, clusters, self._territories, self._links, frozenset(clusters),
             frozenset(self._territories), all_links=True,
         )  # fmt: skip
-        return Gathered(held, recount.result(members), self._events, lost)
+        # A large region takes its time, and heartbeats share our event loop.
+        told = await asyncio.to_thread(recount.result, members)
+        return Gathered(held, told, self._events, lost)
 
     async def _read_rows(self, wanted: set[str]) -> set[str]:
         before = set(self._identities)

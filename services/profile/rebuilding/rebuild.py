@@ -3,6 +3,7 @@
 Each step is one transaction with its progress, so a rebuild that was killed goes on where it was.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -173,5 +174,5 @@ async def look(connection: AsyncConnection, site: Site, rulings: Rulings, after:
         if not turn:
             return None
         gathered = await gather(connection, site.store, site.rules.identity, rulings, {key.hex() for key in turn})
-    found = compare(gathered.held, gathered.told, site.rules.identity, site.rules.stages)
+    found = await asyncio.to_thread(compare, gathered.held, gathered.told, site.rules.identity, site.rules.stages)
     return Looked(turn[-1], len(gathered.held.identities), gathered, found)

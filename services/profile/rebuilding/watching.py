@@ -1,0 +1,77 @@
+"""The check that runs all the time: every so often one worker compares some customers with their timeline.
+
+It goes round by id, so that each customer has its turn; whoever claims a turn in the table runs it, whatever workers
+there are.
+"""
+
+import asyncio
+from datetime import timedelta
+
+import mode
+import psycopg
+from psycopg_pool import PoolTimeout
+
+from services.profile.adapters import postgres_rebuilds
+from services.profile.adapters.postgres_customers import PostgresCustomers
+from services.profile.adapters.postgres_recount import Rulings, UnreadableEventError
+from services.profile.rebuilding.checking import Checked, check_next
+from services.profile.rebuilding.rebuild import NOBODY
+from services.profile.rebuilding.site import Rules, Site
+from services.profile.settings import ProfileSettings
+from shared.runtime.failpoints import NullFailpoints
+from shared.runtime.logs import logger
+from shared.runtime.worker import Runtime
+
+log = logger(__name__)
+
+COMPARED = "crm_profile_checked_customers_total"
+LAST_RUN = "crm_profile_check_last_run_timestamp_seconds"
+LONGEST_SLEEP = 5.0
+
+
+class EqualityCheck(mode.Service):
+    """Takes turns as long as the worker runs; what it finds is counted and logged, and nothing is written."""
+
+    def __init__(self, runtime: Runtime, settings: ProfileSettings, rules: Rules) -> None:
+        super().__init__()
+        self._runtime = runtime
+        self._interval = timedelta(seconds=settings.check_interval_seconds)
+        self._most = settings.check_customers
+        self._rulings = Rulings()
+        store = PostgresCustomers(NullFailpoints())
+        self._site = Site(runtime.pool, runtime.transactions, store, rules, settings.lanes, runtime.clock)
+        for result in ("equal", "different"):
+            runtime.metrics.counter(COMPARED, result=result).inc(0)
+
+    @mode.Service.task
+    async def _check_until_stopped(self) -> None:
+        pause = min(LONGEST_SLEEP, self._interval.total_seconds())
+        while pause and not self.should_stop:
+            await asyncio.sleep(pause)
+            try:
+                await self.take_turn()
+            except (psycopg.Error, PoolTimeout, UnreadableEventError) as error:
+                log.warning("A check of customers failed and has another turn", action="check.retry", exc_info=error)
+
+    async def take_turn(self) -> Checked | None:
+        """Compare the next customers if it is time and nobody else does; nothing if it is not our turn."""
+        runtime = self._runtime
+        async with runtime.pool.connection() as connection:
+            turn = await postgres_rebuilds.claim_check(connection, self._interval)
+            await connection.commit()
+            if turn is None:
+                return None
+            last, found = await check_next(connection, self._site, self._rulings, turn.last or NOBODY, self._most)
+            await postgres_rebuilds.leave_check(connection, last)
+        metrics = runtime.metrics
+        metrics.counter(COMPARED, result="equal").inc(found.customers - found.different)
+        metrics.counter(COMPARED, result="different").inc(found.different)
+        metrics.gauge(LAST_RUN).set(runtime.clock.now().timestamp())
+        if found.different:
+            log.error(
+                "Customers are not what their events say: `rapport profile rebuild` puts them right",
+                action="check.different",
+                customers=found.different,
+                first=found.differences[0].customer_id,
+            )
+        return found
