@@ -13,13 +13,14 @@ import psycopg
 from quixstreams import Application
 from quixstreams.sinks import BatchingSink, SinkBatch
 
+from shared.contracts.topics import RAW_EVENTS
 from tests.benchmarks.bare_fold import TABLE, upsert
 from tests.benchmarks.measured import Stopwatch
 
 BATCH = 5000
 
 
-class Households(BatchingSink):
+class Households(BatchingSink):  # type: ignore[misc]  # it lies in another environment, so its type is not known here
     """Writes each partition of a checkpoint in a transaction of its own, as QuixStreams' own sinks do."""
 
     def __init__(self, connection: psycopg.Connection, table: str, expected: int) -> None:
@@ -53,7 +54,7 @@ def fold(events: Iterable[dict[str, Any]]) -> dict[str, tuple[int, int, str]]:
     return sums
 
 
-def main(bootstrap: str, url: str, table: str, expected: int, topic: str, lanes: int) -> None:
+def main(bootstrap: str, url: str, table: str, expected: int, lanes: int) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-quix-") as folder, psycopg.connect(url) as connection:
         connection.execute(TABLE.format(table).encode())
         connection.commit()
@@ -67,9 +68,11 @@ def main(bootstrap: str, url: str, table: str, expected: int, topic: str, lanes:
             auto_create_topics=False,
             loglevel="ERROR",
         )
-        app.dataframe(app.topic(topic, value_deserializer="json")).sink(Households(connection, table, expected))
+        app.dataframe(app.topic(RAW_EVENTS.name, value_deserializer="json")).sink(
+            Households(connection, table, expected)
+        )
         app.run()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), sys.argv[5], int(sys.argv[6]))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5]))
