@@ -41,6 +41,7 @@ class Docket:
         upset = await self._store.upset(connection, regions) if regions else frozenset()
         if not decisions and not upset:
             return None
+        await self._store.go_beside(connection)
         return await hearing(self._store, self._surveyor, connection, decisions, upset)
 
 
