@@ -65,15 +65,16 @@ def read(record: Record) -> Event | Poison:
     if reader is None:
         return Poison("unknown_topic", expected=", ".join(_READERS), found=record.topic)
     try:
-        _check_version(record)
-        return reader(record)
+        kind = header(record.headers, "ce_type")
+        _check_version(kind)
+        return reader(record, kind)
     except UnreadableError as unreadable:
         return unreadable.poison
     except MalformedMessageError as malformed:
         return _malformed(str(malformed))
 
 
-def _activity(record: Record) -> Event:
+def _activity(record: Record, _kind: str | None) -> Event:
     if record.value is None:
         return Erased()
     activity = decode(Activity, record.value)
@@ -89,14 +90,14 @@ def _activity(record: Record) -> Event:
     return ActivitySeen(identity, day, order, Membership(identity, whose, number))
 
 
-def _customer_record(record: Record) -> Event:
+def _customer_record(record: Record, kind: str | None) -> Event:
     version = version_of(record.headers)
     if version is None:
         raise UnreadableError("no_version", "headers", "ce_incarnation and ce_version")
     order = (version.incarnation, version.number)
     if record.value is None:
         return CustomerSeen(_id((record.key or b"").decode("utf-8", "replace")), order, None)
-    if header(record.headers, "ce_type") == REDIRECTED:
+    if kind == REDIRECTED:
         return _redirect(decode(CustomerRedirect, record.value), order)
     head = decode(CustomerHead, record.value)
     customer = _id(head.customer_id)
@@ -109,11 +110,13 @@ def _redirect(redirect: CustomerRedirect, order: Order) -> Event:
 
 
 def _memberships(told: Mapping[str, int], customer: bytes) -> tuple[Membership, ...]:
+    if not told:
+        return ()
     path = "$.memberships[...]"
     return tuple(Membership(_id(each, path), customer, _number(number, path)) for each, number in told.items())
 
 
-def _segment_change(record: Record) -> Event:
+def _segment_change(record: Record, _kind: str | None) -> Event:
     if record.value is None:
         return Erased()
     change = decode(SegmentChange, record.value)
@@ -122,7 +125,7 @@ def _segment_change(record: Record) -> Event:
     return SegmentChanged(record.partition, change.segment, day_of(change.effective_at), change.change)
 
 
-def _outreach(record: Record) -> Event:
+def _outreach(record: Record, _kind: str | None) -> Event:
     if record.value is None:
         return Erased()
     sequence = sequence_of(record.headers)
@@ -140,7 +143,7 @@ def _outreach(record: Record) -> Event:
     )
 
 
-_READERS: Mapping[str, Callable[[Record], Event]] = {
+_READERS: Mapping[str, Callable[[Record, str | None], Event]] = {
     ACTIVITIES.name: _activity,
     CUSTOMERS.name: _customer_record,
     SEGMENT_CHANGES.name: _segment_change,
@@ -148,8 +151,7 @@ _READERS: Mapping[str, Callable[[Record], Event]] = {
 }
 
 
-def _check_version(record: Record) -> None:
-    kind = header(record.headers, "ce_type")
+def _check_version(kind: str | None) -> None:
     if kind is not None and not kind.endswith(".v1"):
         raise UnreadableError("unknown_event_type", "headers.ce_type", "a type that ends in .v1")
 

@@ -35,15 +35,25 @@ _VIEWS = (
     """,
     """
     CREATE OR REPLACE VIEW metrics.kpi_new_customers AS
-    SELECT f.first_month AS month,
-        count(*) FILTER (WHERE m.identity_id IS NULL) + count(DISTINCT m.customer_id) AS customers
-    FROM metrics.first_orders f LEFT JOIN metrics.memberships m ON m.identity_id = f.identity_id
-    WHERE m.identity_id IS NULL OR NOT EXISTS (
-        SELECT FROM metrics.memberships o JOIN metrics.first_orders e ON e.identity_id = o.identity_id
-        WHERE o.customer_id = m.customer_id AND e.first_month < f.first_month
-    )
-    GROUP BY f.first_month
+    SELECT month, count(*) AS customers
+    FROM (
+        SELECT f.first_month AS month FROM metrics.first_orders f
+        WHERE NOT EXISTS (SELECT FROM metrics.memberships m WHERE m.identity_id = f.identity_id)
+        UNION ALL
+        SELECT c.month
+        FROM (
+            SELECT DISTINCT m.customer_id, f.first_month AS month
+            FROM metrics.first_orders f JOIN metrics.memberships m ON m.identity_id = f.identity_id
+        ) c
+        WHERE NOT EXISTS (
+            SELECT FROM metrics.memberships o JOIN metrics.first_orders e ON e.identity_id = o.identity_id
+            WHERE o.customer_id = c.customer_id AND e.first_month < c.month
+        )
+    ) n
+    GROUP BY month
     """,
+    # A customer's second order was in a month if two of the first days of their identities had come by its end, and
+    # at most one before it.
     """
     CREATE OR REPLACE VIEW metrics.kpi_repeat_customers AS
     SELECT month, count(*) AS customers
@@ -61,12 +71,11 @@ _VIEWS = (
                 SELECT identity_id, second_month FROM metrics.first_orders WHERE second_month IS NOT NULL
             ) x JOIN metrics.memberships m ON m.identity_id = x.identity_id
         ) c
-        WHERE c.month = (
-            SELECT date_trunc('month', d.day::timestamp)::date
-            FROM metrics.memberships o JOIN metrics.first_orders e ON e.identity_id = o.identity_id
-                CROSS JOIN LATERAL (VALUES (e.first_day), (e.second_day)) AS d (day)
-            WHERE o.customer_id = c.customer_id AND d.day IS NOT NULL ORDER BY d.day OFFSET 1 LIMIT 1
-        )
+            JOIN metrics.memberships o ON o.customer_id = c.customer_id
+            JOIN metrics.first_orders e ON e.identity_id = o.identity_id
+        GROUP BY c.customer_id, c.month
+        HAVING count(*) FILTER (WHERE e.first_month <= c.month) + count(*) FILTER (WHERE e.second_month <= c.month) >= 2
+            AND count(*) FILTER (WHERE e.first_month < c.month) + count(*) FILTER (WHERE e.second_month < c.month) < 2
     ) r
     GROUP BY month
     """,
