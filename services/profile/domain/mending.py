@@ -53,24 +53,25 @@ class Correction(Census):
             known = held.links.get(pair)
             if not alike(known, link):
                 self.changed_links[pair] = known
+        # Also those that nobody leads to any more.
+        self.dissolved = dict(held.territories)
         areas: dict[int, Area] = {id(person.group.area): person.group.area for person in self.people.values()}
         self._untangle(areas.values())
 
 
 def _restated(held: Holdings, told: Recounted) -> Holdings:
-    members: dict[str, list[str]] = {root: [] for root in held.clusters}
+    # Whose a state is to be, whoever the rows put there: a customer that keeps its members keeps its row's state.
+    members = {one.members[0].id: [node.id for node in one.members] for one in told.resolution.components}
     identities: dict[str, Stored] = {}
     for name, stored in held.identities.items():
         state, standing = told.states.get(name), stored.standing
         if state is None and standing is None:
             standing = Standing(told.nodes[name].first_at)
         identities[name] = msgspec.structs.replace(stored, state=state, standing=standing, portrait=None)
-        if stored.root is not None:
-            members[stored.root].append(name)
     clusters: dict[str, Cluster] = {}
     for root, cluster in held.clusters.items():
-        state, at = joined(members[root], told), cluster.summary.first_at
-        blank = State(at, at, known_as(members[root], told))
+        mine, at = members.get(root, []), cluster.summary.first_at
+        state, blank = joined(mine, told), State(at, at, known_as(mine, told))
         summary = msgspec.structs.replace(cluster.summary, active=state is not None)
         clusters[root] = msgspec.structs.replace(cluster, state=state or blank, summary=summary, portrait=None)
     return msgspec.structs.replace(
