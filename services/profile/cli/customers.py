@@ -2,7 +2,7 @@
 
 import typer
 
-from services.profile.cli import deciding, explaining, reading
+from services.profile.cli import accounts, deciding, explaining, reading
 
 app = typer.Typer(
     help="Customers: the record of one, what it was made of, and who is who.",
@@ -13,6 +13,7 @@ app = typer.Typer(
 app.add_typer(reading.app)
 app.add_typer(explaining.app)
 app.add_typer(deciding.app)
+app.add_typer(accounts.app)
 
 
 @app.callback()
