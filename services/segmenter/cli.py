@@ -96,6 +96,7 @@ def explain(
     with database("segmenter") as connection:
         catalogue = _known(connection, segment)
         found = segment_queries.customer(connection, customer_id)
+        leads_to = segment_queries.leads_to(connection, customer_id)
         past = records(
             segment_queries.HISTORY_COLUMNS, segment_queries.history(connection, segment, customer_id, limit)
         )
@@ -107,13 +108,14 @@ def explain(
         "customer_id": customer_id,
         "inside": standing is not None and standing.inside,
         "since": None if standing is None else moment(standing.at),
+        "redirected_to": leads_to,
         "why": (),
         "next_change_at": None,
         "history": past,
     }
     now = instant(SystemClock().now())
     for one in catalogue.segments:
-        if one.name == segment:
+        if one.name == segment and found.known:
             until = one.look(found, now)[1]
             document["why"] = explained(one.rule, found, now)
             document["next_change_at"] = moment(until) if until < NEVER else None
@@ -121,7 +123,7 @@ def explain(
         emit(document)
         return
     facts = [(fact.rule, _cell(fact.value)) for fact in document["why"]]
-    state = "in" if document["inside"] else "out"
+    state = "in" if document["inside"] else "out" if leads_to is None else f"part of {leads_to} now, out"
     since = f" since {_cell(document['since'])}" if standing else ""
     table(f"{customer_id} is {state}{since}", ("because", "found"), facts)
     table("Next change by itself", ("at",), [(_cell(document["next_change_at"]) or "never, only by an event",)])

@@ -21,6 +21,16 @@ _HISTORY = """
     FROM history WHERE customer_id = %s AND segment = %s ORDER BY sequence DESC LIMIT %s
 """
 _CUSTOMER = "SELECT doc FROM customers WHERE customer_id = %s"
+# The number of steps ends a circle, which is there only while what breaks it is unread.
+_LEADS_TO = """
+    WITH RECURSIVE way (customer_id, step) AS (
+        SELECT member_of, 1 FROM customers WHERE customer_id = %s AND member_of IS NOT NULL
+        UNION ALL
+        SELECT c.member_of, w.step + 1 FROM way w JOIN customers c USING (customer_id)
+        WHERE c.member_of IS NOT NULL AND w.step < 1000
+    )
+    SELECT replace(customer_id::text, '-', '') FROM way ORDER BY step DESC LIMIT 1
+"""
 
 MEMBER_COLUMNS = ("customer_id", "since", "sequence", "definition_version")
 HISTORY_COLUMNS = (
@@ -56,3 +66,9 @@ def customer(connection: Connection, customer_id: str) -> Customer | None:
     """Read what is known of a customer."""
     row = connection.execute(_CUSTOMER, (customer_id,)).fetchone()
     return None if row is None else unpack(row[0])
+
+
+def leads_to(connection: Connection, customer_id: str) -> str | None:
+    """Tell whose an id is, if it is no customer of its own."""
+    row = connection.execute(_LEADS_TO, (customer_id,)).fetchone()
+    return None if row is None else str(row[0])

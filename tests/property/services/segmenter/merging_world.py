@@ -19,6 +19,7 @@ from services.segmenter.handlers import SegmenterHandler
 from services.segmenter.ports import Entry, Stored, Written
 from shared.contracts.codec import encode
 from shared.contracts.envelope import Order
+from shared.contracts.partitioning import lane_of
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS
 from shared.runtime.errors import StaleStateError
 from shared.runtime.handler import SetDue
@@ -174,7 +175,7 @@ class Profile:
         self.said.append(
             PlainRecord(
                 topic=topic,
-                partition=PEOPLE.index(customer) % LANES,
+                partition=lane_of(customer, LANES),
                 offset=len(self.said),
                 key=customer.encode(),
                 value=None if value is None else encode(value),
@@ -221,7 +222,7 @@ class Segmenter:
     def __init__(self) -> None:
         self.kept = Kept()
         self.handler = SegmenterHandler(CATALOGUE, self.kept, ChangesCounted(Metrics("segmenter")), LANES)
-        self.due: dict[str, datetime] = {}
+        self.due: dict[tuple[int, str], datetime] = {}
         self.now = START
 
     def copy(self) -> "Segmenter":
@@ -241,9 +242,9 @@ class Segmenter:
 
     def tick(self) -> None:
         """Fire all that is due, until nothing more is."""
-        while fallen := [DueInstant(0, key, at) for key, at in sorted(self.due.items()) if at <= self.now]:
+        while fallen := [DueInstant(*place, at) for place, at in sorted(self.due.items()) if at <= self.now]:
             for one in fallen:
-                del self.due[one.key]
+                del self.due[one.lane, one.key]
             self._apply((), fallen)
 
     def _apply(self, events: Sequence[Received[Any]], fallen: Sequence[DueInstant]) -> None:
@@ -252,9 +253,9 @@ class Segmenter:
         at_once(self.handler.save(NOBODY, decision.rows))
         for change in decision.due:
             if isinstance(change, SetDue):
-                self.due[change.key] = change.at
+                self.due[change.lane, change.key] = change.at
             else:
-                self.due.pop(change.key, None)
+                self.due.pop((change.lane, change.key), None)
 
     def members(self) -> dict[tuple[str, str], datetime]:
         """Tell who is in, and since when."""
