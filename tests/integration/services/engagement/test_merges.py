@@ -1,5 +1,6 @@
 """Merges and their undoing between a segment entry and its mail: nobody is written to twice, or against their word."""
 
+import asyncio
 import random
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +8,9 @@ from functools import partial
 
 import pytest
 
+from services.engagement.adapters import postgres_memberships
 from services.engagement.adapters.postgres_book import PostgresBook
+from services.engagement.domain.following import Membership
 from services.engagement.handlers import EngagementHandler
 from shared.contracts.segments import Change
 from shared.runtime.records import PlainRecord, Received
@@ -261,3 +264,21 @@ async def test_a_mail_waits_while_anything_is_rewritten_that_says_who_its_custom
         assert await owner.sender.round() == 0
     assert await owner.sender.round() == 1
     assert (await world.states(), server.journal) == ({"consent_withdrawn": 1}, [])
+
+
+async def test_of_two_workers_that_tell_of_one_identity_the_greater_membership_stays(world: World) -> None:
+    async with (
+        world.pool.connection() as one,
+        world.pool.connection() as other,
+        world.pool.connection() as watcher,
+    ):
+        await postgres_memberships.keep(one, {person(BEN): Membership(person(BEN), 3)})
+        late = asyncio.create_task(postgres_memberships.keep(other, {person(BEN): Membership(person(ANNA), 2)}))
+        async with asyncio.timeout(10):
+            blocked = 0
+            while not blocked:
+                cursor = await watcher.execute("SELECT cardinality(pg_blocking_pids(%s))", (other.info.backend_pid,))
+                blocked = (await cursor.fetchone() or (0,))[0]
+        await one.commit()
+        await late
+    assert await world.ask("SELECT customer_id, number FROM memberships") == [(person(BEN), 3)]

@@ -1,15 +1,19 @@
 """KPIs by customer follow merges and their undoing, whatever order the topics and lanes are read in."""
 
+import asyncio
 import json
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from psycopg import AsyncConnection, sql
 from typer.testing import CliRunner
 
+from services.metrics.adapters.postgres_facts import PostgresFacts
 from services.metrics.cli import app
+from services.metrics.domain.facts import Facts
 from services.metrics.domain.kpis import KPIS
 from shared.contracts.customers import Lifecycle
 from shared.contracts.segments import Change, MergeCause
@@ -114,6 +118,15 @@ async def test_stale_records_and_redirects_in_any_order_end_in_the_same_tables(c
         assert await rows(connection) == expected
 
 
+async def until_blocked(watcher: AsyncConnection, pid: int) -> None:
+    """Return once that connection waits for a lock."""
+    async with asyncio.timeout(10):
+        while True:
+            cursor = await watcher.execute("SELECT cardinality(pg_blocking_pids(%s))", (pid,))
+            if await cursor.fetchone() != (0,):
+                return
+
+
 ACTED = (
     order(ANNA, MARCH, "10"),
     order(BEN, JANUARY, "20"),
@@ -165,6 +178,23 @@ async def test_an_identity_that_was_never_anybody_elses_counts_as_its_customer(c
     assert found["new_customers"] == [("2026-03", 1)]
     assert found["repeat_customers"] == [("2026-05", 1)]
     assert found["engaged_customers"] == [("2026-03", 1), ("2026-05", 1)]
+
+
+async def test_of_two_workers_that_tell_of_one_identity_the_greater_membership_stays(
+    connection: AsyncConnection, database_url: str
+) -> None:
+    eva, tom = (number.to_bytes(16, "big") for number in (ANNA, BEN))
+    facts = PostgresFacts()
+    async with await AsyncConnection.connect(database_url, options="-c search_path=metrics") as other:
+        await facts.add(connection, Facts(memberships={tom: (3, tom)}))
+        late = asyncio.create_task(facts.add(other, Facts(memberships={tom: (2, eva)})))
+        async with await AsyncConnection.connect(database_url, autocommit=True) as watcher:
+            await until_blocked(watcher, other.info.backend_pid)
+        await connection.commit()
+        await late
+        await other.commit()
+    cursor = await connection.execute("SELECT customer_id, number FROM memberships")
+    assert await cursor.fetchall() == [(UUID(bytes=tom), 3)]
 
 
 async def test_what_is_shown_before_a_merge_is_shown_again_after_its_undoing(
