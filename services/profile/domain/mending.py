@@ -14,7 +14,7 @@ from services.profile.domain.holdings import Area, Holdings
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.links import Link
 from services.profile.domain.recounting import Recounted
-from services.profile.domain.settling import Settlement, settle
+from services.profile.domain.settling import Settlement, settle, was_told
 from services.profile.domain.state import State
 
 
@@ -65,8 +65,10 @@ def _restated(held: Holdings, told: Recounted) -> Holdings:
     identities: dict[str, Stored] = {}
     for name, stored in held.identities.items():
         state, standing = told.states.get(name), stored.standing
-        if state is None and standing is None:
-            standing = Standing(told.nodes[name].first_at)
+        if (told_of := was_told(stored, held.clusters.get(name))) or (state is None and standing is None):
+            # What was published under its id is to be led elsewhere or taken back, whatever its state is to be.
+            known = standing or Standing(told.nodes[name].first_at)
+            standing = msgspec.structs.replace(known, told=told_of or known.told)
         identities[name] = msgspec.structs.replace(stored, state=state, standing=standing, portrait=None)
     clusters: dict[str, Cluster] = {}
     for root, cluster in held.clusters.items():

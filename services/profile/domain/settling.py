@@ -247,7 +247,7 @@ def _settled(person: Person, household: Household, census: Census) -> Settled:
     name, ref, stored = household.name, person.ref, person.stored
     moved = person.customer != name
     cluster = census.held.clusters.get(ref.id)
-    told = _was_told(stored, cluster)
+    told = was_told(stored, cluster)
     root = name if household.seated else None
     was = None if stored is None else stored.root
     version = 0 if stored is None else stored.version
@@ -267,7 +267,8 @@ def _settled(person: Person, household: Household, census: Census) -> Settled:
     )
 
 
-def _was_told(stored: Stored | None, cluster: Cluster | None) -> bool:
+def was_told(stored: Stored | None, cluster: Cluster | None) -> bool:
+    """Tell whether something stands under an identity's id on the topic; `cluster` is the customer called so."""
     if stored is None:
         return False
     if stored.standing is not None and stored.standing.told:
