@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from uuid import uuid4
 
 import msgspec
@@ -49,6 +50,16 @@ class Preview(msgspec.Struct, frozen=True):
     """Of an unmerge or a split: that those who are to be parted are not one customer by other links."""
 
 
+class Done(msgspec.Struct, frozen=True):
+    """What came of a decision: whose its identities were and are, and what it said about pairs and about each."""
+
+    applied_at: datetime
+    before: dict[str, str]
+    after: dict[str, str]
+    said: list[dict[str, str]]
+    blocked: dict[str, bool]
+
+
 class Recorded(msgspec.Struct, frozen=True):
     """A decision that is written down; `applied` is what came of it, once a worker of profile got to it."""
 
@@ -57,7 +68,7 @@ class Recorded(msgspec.Struct, frozen=True):
     who: str
     why: str
     preview: Preview
-    applied: Mapping[str, object] | None = None
+    applied: Done | None = None
 
 
 def preview(database_url: str, rules: IdentityRules, people: Mapping[str, IdentityRef], choice: Choice) -> Preview:
@@ -148,5 +159,6 @@ def wait(connection: Connection, recorded: Recorded, seconds: float) -> Recorded
     while True:
         applied = postgres_decisions.applied(connection, recorded.id)
         if applied is not None or time.monotonic() >= until:
-            return msgspec.structs.replace(recorded, applied=applied)
+            done = None if applied is None else msgspec.convert(applied, Done)
+            return msgspec.structs.replace(recorded, applied=done)
         time.sleep(LOOK_EVERY)

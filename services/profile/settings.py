@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
 
 from shared.runtime.settings import LookupSettings, RuntimeSettings
 
@@ -40,13 +41,19 @@ class NamingSettings(LookupSettings):
         return None if self.identity_secret is None else self.identity_secret.get_secret_value().encode()
 
 
-class DecidingSettings(NamingSettings):
-    """What a command needs that decides who is one person: it looks first what that would do, by the worker's rules."""
+class RulesSettings(BaseSettings):
+    """What whoever looks at what a decision would do needs besides: the worker's rules."""
+
+    model_config = RuntimeSettings.model_config
 
     identity_rules: Path = Field(
         ProfileSettings.model_fields["identity_rules"].default,
         description=ProfileSettings.model_fields["identity_rules"].description,
     )
+
+
+class DecidingSettings(NamingSettings, RulesSettings):
+    """What a command needs that decides who is one person."""
 
 
 class RebuildingSettings(LookupSettings):

@@ -1,8 +1,8 @@
 """Decisions of people in PostgreSQL: what was asked for, and, in the customers' own transaction, what came of it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, LiteralString, cast
 
 import msgspec
 from psycopg import AsyncConnection, Connection
@@ -51,12 +51,18 @@ _WORKERS = """
     SELECT count(*) FROM pg_stat_activity WHERE application_name = 'rapport-profile' AND datname = current_database()
 """
 _BY_ID = "SELECT uuid_send(id), kind, value FROM identities WHERE id = ANY(%s)"
-_RECENT = """
+_WHOLE = """
     SELECT d.id::text, d.decided_at, d.who, d.why, d.kind, d.identities, d.undoes::text, a.applied_at, a.result
-    FROM decisions d LEFT JOIN decisions_applied a ON a.decision = d.id
-    WHERE d.decided_at < coalesce(%(before)s, 'infinity'::timestamptz)
+    FROM decisions d LEFT JOIN decisions_applied a ON a.decision = d.id WHERE
+"""
+_RECENT = (
+    _WHOLE
+    + """
+    d.decided_at < coalesce(%(before)s, 'infinity'::timestamptz)
     ORDER BY d.decided_at DESC, d.id DESC LIMIT %(most)s
 """
+)
+_ONE = _WHOLE + "d.id = %(id)s::uuid"
 _KIND = "SELECT kind, identities FROM decisions WHERE id = %s::uuid"
 # Reads all identities: for a person without the secret that ids are made with, never for a program.
 _BY_VALUE = "SELECT uuid_send(id), kind, value FROM identities WHERE kind = %s AND value = ANY(%s)"
@@ -155,11 +161,12 @@ def applied(connection: Connection, name: str) -> dict[str, Any] | None:
 
 def recent(connection: Connection, most: int, before: datetime | None = None) -> list[Made]:
     """List what people decided about anybody, newest first."""
-    rows = connection.execute(_RECENT, {"most": most, "before": before}).fetchall()
-    return [
-        Made(name, at, who, why, kind, tuple(one.hex for one in about), undoes, applied_at, result)
-        for name, at, who, why, kind, about, undoes, applied_at, result in rows
-    ]
+    return _made(connection, _RECENT, {"most": most, "before": before})
+
+
+def made(connection: Connection, name: str) -> Made | None:
+    """Read one decision, and what came of it."""
+    return next(iter(_made(connection, _ONE, {"id": name})), None)
 
 
 def merged_by(connection: Connection, name: str) -> tuple[str, ...] | None:
@@ -188,6 +195,13 @@ def named(connection: Connection, wanted: str, secret: bytes | None) -> list[Ide
             ids = [bytes.fromhex(identity_id(secret, kind, one)) for one in spellings(kind, value)]
             rows = cursor.execute(_BY_ID, (uuids(ids),)).fetchall()
     return [IdentityRef(key.hex(), kind, value) for key, kind, value in rows]
+
+
+def _made(connection: Connection, statement: LiteralString, values: Mapping[str, object]) -> list[Made]:
+    return [
+        Made(name, at, who, why, kind, tuple(one.hex for one in about), undoes, applied_at, result)
+        for name, at, who, why, kind, about, undoes, applied_at, result in connection.execute(statement, values)
+    ]
 
 
 def _result(applied: Applied) -> str:

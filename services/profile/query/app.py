@@ -9,16 +9,19 @@ import psycopg
 from fastapi import FastAPI
 from psycopg_pool import PoolTimeout
 
-from services.profile.query import routes
+from services.profile.adapters.rule_files import identity_rules
+from services.profile.query import deciding, routes
 from services.profile.query.describing import describe
 from services.profile.query.doors import new_pool
 from services.profile.query.drawing import Drawing
 from services.profile.query.settings import SERVICE, ProfileApiSettings
+from services.profile.settings import RulesSettings
 from shared.runtime.api import Lifespan, build_api
 from shared.runtime.api_keys import ApiKeys
 from shared.runtime.api_server import run_api
 from shared.runtime.health import Failed, Passed, Report
 from shared.runtime.schema_revision import history_of, require_current
+from shared.runtime.settings import settings_for
 from shared.runtime.watchdog import within
 
 LOOK_SECONDS = 2.0
@@ -27,10 +30,11 @@ _DESCRIPTION = "Customers: all that is known of one, what it was made of, and wh
 
 
 def application(keys: ApiKeys, ready: Callable[[], Awaitable[Report]], lifespan: Lifespan | None = None) -> FastAPI:
-    """Make the app with its routes; `app.state` gets `pool` and `secret` from the lifespan."""
+    """Make the app with its routes; `app.state` gets `pool`, `secret`, `database_url` and `rules` from the lifespan."""
     app = build_api("Rapport customers", _DESCRIPTION, keys, ready, lifespan)
     app.include_router(routes.router)
-    describe(app, *routes.DOCUMENTS)
+    app.include_router(deciding.router)
+    describe(app, *routes.DOCUMENTS, *deciding.DOCUMENTS)
     return app
 
 
@@ -39,13 +43,16 @@ def compose(settings: ProfileApiSettings) -> FastAPI:
 
     Raises:
         SchemaDiffersError, DatabaseUnreachableError: the tables are not those that this version needs.
+        WrongRulesError: the file of identity rules can't be read, or is faulty.
     """
     require_current(settings.database_url.get_secret_value(), history_of("profile"))
+    rules = identity_rules(settings_for("profile", RulesSettings).identity_rules)
     pool = new_pool(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.pool, app.state.secret = pool, settings.secret
+        app.state.database_url, app.state.rules = settings.database_url.get_secret_value(), rules
         await asyncio.to_thread(pool.open)
         drawing = Drawing(pool)
         task = asyncio.create_task(drawing.run(), name="search-terms")

@@ -14,15 +14,20 @@ from tests.integration.services.profile.conftest import fresh_database
 from tests.integration.services.profile.query import KEYS, api, by, calling
 
 READS = {Role.READ, Role.OPERATE, Role.ADMIN}
+OPERATES = {Role.OPERATE, Role.ADMIN}
 ALLOWED = {
     ("GET", "/customers"): READS,
     ("GET", "/customers/{who}"): READS,
     ("GET", "/customers/{who}/timeline"): READS,
     ("GET", "/customers/{who}/history/{trait}"): READS,
     ("GET", "/accounts/{account}"): READS,
+    ("GET", "/customers/{who}/explain"): READS,
+    ("GET", "/decisions"): READS,
+    ("GET", "/decisions/{decision}"): READS,
+    **{("POST", f"/customers/{{who}}/{kind}"): OPERATES for kind in ("merge", "unmerge", "split", "block", "unblock")},
 }
 """Every route with the roles that may: one that is added without being named here fails."""
-SOMEBODY = {"who": "user_id:u-1", "trait": "city", "account": "acme"}
+SOMEBODY = {"who": "user_id:u-1", "trait": "city", "account": "acme", "decision": "0" * 32}
 
 
 @pytest.fixture(scope="module")

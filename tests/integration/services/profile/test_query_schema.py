@@ -22,6 +22,7 @@ from tests.property.services.profile.strategies import interaction, record
 
 PATHS: dict[str, Any] = json.loads(description())["paths"]
 OPERATIONS = [(method.upper(), path) for path, methods in PATHS.items() for method in methods]
+FINDING = [one for one in OPERATIONS if one[0] == "GET" and "{decision}" not in one[1]]
 KNOWN = {"who": "user_id:u-1", "trait": "city", "account": "acme"}
 ASKED = {"/customers": {"search": "u-"}}
 
@@ -57,7 +58,7 @@ def test_every_answer_is_as_described(
     holds()
 
 
-@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[" ".join(one) for one in OPERATIONS])
+@pytest.mark.parametrize(("method", "path"), FINDING, ids=[" ".join(one) for one in FINDING])
 def test_what_is_found_is_as_described(described: schemathesis.BaseSchema, method: str, path: str) -> None:
     names = {name: value for name, value in KNOWN.items() if f"{{{name}}}" in path}
     case = described[path][method].Case(path_parameters=names, query=ASKED.get(path, {}))
