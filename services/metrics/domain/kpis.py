@@ -1,6 +1,7 @@
 """The catalogue of KPIs: each a question over the facts, with its meaning, columns and unit in one typed place.
 
-The answer to the question `x` is the view `kpi_x`; a KPI by month has the column `month`, and its last column is what
+Customers are counted as they are now: a merge makes two one in the months before it as well, and its undoing makes them
+two again. The answer to the question `x` is the view `kpi_x`; a KPI by month has the column `month`, and its last column is what
 is measured. Money is never added up across currencies: a KPI in money has the column `currency`.
 """
 
@@ -76,7 +77,7 @@ KPIS: tuple[Kpi, ...] = (
     ),
     Kpi(
         "segment_flow",
-        "Entries into and exits from each segment in a month.",
+        "Entries into and exits from each segment in a month, without those that only a merge or its undoing made.",
         ("segment", "change"),
         "changes",
         Unit.CHANGES,
