@@ -69,9 +69,10 @@ async def rows(connection: AsyncConnection) -> dict[str, list[tuple[object, ...]
     return found
 
 
-async def spoil(connection: AsyncConnection, chance: random.Random) -> str | None:
-    """Change a row as nobody should; tell how, or nothing if there is none of that kind."""
-    how = chance.choice([wrong_trait, wrong_join, lost_link, lost_customer, lost_seat])
+async def spoil(connection: AsyncConnection, chance: random.Random, turn: int) -> str | None:
+    """Change a row as nobody should, each way in its turn; tell how, or nothing if there is none of that kind."""
+    ways = (wrong_trait, wrong_join, lost_link, lost_customer, lost_seat)
+    how = ways[turn % len(ways)]
     done = await how(connection, chance)
     await connection.commit()
     return how.__name__ if done else None

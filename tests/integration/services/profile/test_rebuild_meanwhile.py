@@ -22,7 +22,7 @@ from shared.runtime.failpoints import NullFailpoints
 from shared.runtime.records import Record
 from tests.integration.services.profile.conftest import OPTIONS
 from tests.integration.services.profile.rebuilding import site_on, wrong_join, wrong_trait
-from tests.integration.services.profile.test_rebuild import lived
+from tests.integration.services.profile.test_rebuild import clear, lived
 from tests.integration.services.profile.test_who_is_who import commit, customers_of, rendered
 from tests.property.services.profile.crowds import crowd
 from tests.property.services.profile.oracle_held import expected
@@ -157,12 +157,3 @@ async def publications_are_the_tables(connection: AsyncConnection) -> None:
     assert keys
     messages = await PostgresOutlet().render(connection, CUSTOMERS.name, keys)
     assert len(messages) == len(keys)
-
-
-async def clear(connection: AsyncConnection) -> None:
-    """Empty the tables."""
-    await connection.execute(
-        "TRUNCATE identities, customers, regions, links, timeline, accounts, account_identities, rebuilds,"
-        " rebuild_differences, streams, publications"
-    )
-    await connection.commit()
