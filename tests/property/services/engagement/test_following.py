@@ -69,7 +69,10 @@ class Reader:
         self.memberships = believed(self.memberships, event.told)
 
     def who_is(self, number: int) -> Contact | None:
-        own = self.contacts.get(person(number))
+        return self.who_is_id(person(number))
+
+    def who_is_id(self, customer_id: str) -> Contact | None:
+        own = self.contacts.get(customer_id)
         return None if own is None else follow(own, self.contacts, self.memberships)
 
 
