@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Collection
 from datetime import datetime
 from uuid import uuid4
 
@@ -71,7 +71,7 @@ class Recorded(msgspec.Struct, frozen=True):
     applied: Done | None = None
 
 
-def preview(database_url: str, rules: IdentityRules, people: Mapping[str, IdentityRef], choice: Choice) -> Preview:
+def preview(database_url: str, rules: IdentityRules, people: Collection[str], choice: Choice) -> Preview:
     """Look what a decision about these people would do; call it where no event loop runs.
 
     Raises:
@@ -82,18 +82,14 @@ def preview(database_url: str, rules: IdentityRules, people: Mapping[str, Identi
     return asyncio.run(_preview(database_url, rules, people, choice))
 
 
-async def _preview(
-    database_url: str, rules: IdentityRules, people: Mapping[str, IdentityRef], choice: Choice
-) -> Preview:
+async def _preview(database_url: str, rules: IdentityRules, people: Collection[str], choice: Choice) -> Preview:
     options = "-c search_path=profile -c timezone=UTC -c default_transaction_read_only=on"
     async with await AsyncConnection.connect(database_url, options=options, connect_timeout=5) as connection:
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
         return await look(connection, rules, people, choice)
 
 
-async def look(
-    connection: AsyncConnection, rules: IdentityRules, people: Mapping[str, IdentityRef], choice: Choice
-) -> Preview:
+async def look(connection: AsyncConnection, rules: IdentityRules, people: Collection[str], choice: Choice) -> Preview:
     """Look what a decision would do, within a transaction that sees one state of the tables.
 
     Of several plans, the first counts that does what is asked for, or the last if none does.

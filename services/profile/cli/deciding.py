@@ -168,7 +168,7 @@ def _decide(choice: Choice, people: Sequence[IdentityRef], manner: _Manner) -> N
     try:
         rules = identity_rules(settings.identity_rules)
         url = settings.database_url.get_secret_value()
-        looked = deciding.preview(url, rules, {one.id: one for one in people}, choice)
+        looked = deciding.preview(url, rules, [one.id for one in people], choice)
     except RefusedError as refused:
         fail(str(refused), 1)
     except WrongRulesError as wrong:

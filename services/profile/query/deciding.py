@@ -175,7 +175,7 @@ def _decide(
     asked: Asked,
 ) -> Response:
     try:
-        looked = deciding.preview(_address(request), _rules(request), {one.id: one for one in people}, choice)
+        looked = deciding.preview(_address(request), _rules(request), [one.id for one in people], choice)
     except RefusedError as refused:
         raise ApiError(HTTPStatus.CONFLICT, "refused", str(refused)) from None
     except StaleStateError:
