@@ -112,7 +112,9 @@ async def test_two_workers_on_one_account_wait_for_each_other_and_lose_nothing(
             await _waits(database_url)
         await other
     found = {name: said for name, (_, said) in (await read_all(connection)).items()}
-    assert {"plan", "industry", "name"} <= found["acme"].state.traits.keys()
+    assert {name: register.value for name, register in found["acme"].state.traits.items()} == {
+        "name": b'"Acme"', "plan": b'"pro"', "industry": b'"coal"',
+    }  # fmt: skip
 
 
 async def _commit(connection: AsyncConnection, said: Sequence[Interaction]) -> None:
