@@ -4,14 +4,16 @@ What is not loaded is asked for: a pass that raises `IncompleteError` is made an
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from services.profile.domain.clusters import Stored, Territory
-from services.profile.domain.edges import edges_of, is_news
+from services.profile.domain.edges import is_news
 from services.profile.domain.event import Event
+from services.profile.domain.glimpses import Glimpses, glimpse
 from services.profile.domain.graph import Dropped, Region, Turn, added, crowded, is_contested, resolve
 from services.profile.domain.holdings import Area, Group, Holdings, IncompleteError, Pair, Person, seat_of
 from services.profile.domain.identity_rules import IdentityRules
-from services.profile.domain.links import Block, Edge, Link, Node, Word
+from services.profile.domain.links import Block, Edge, Link, Node, Word, seen
 from services.profile.domain.naming import elder, met_at
 from services.profile.domain.sighting import Outcome, Refused, Unchanged, United, Untangle, block, decide, sight
 from shared.contracts.identities import IdentityRef
@@ -37,10 +39,11 @@ class Census:
         self.links: dict[Pair, Link] = dict(held.links)
         self.changed_links: dict[Pair, Link | None] = {}
         self.dissolved: dict[str, Territory] = {}
-        self.left: dict[Pair, Dropped] = {}
+        self.fresh: dict[Pair, Dropped | None] = {}
+        self.dropped: dict[Pair, Dropped] = {}
+        self.resolved: set[str] = set()
         self._groups: dict[str, Group] = {}
         self._areas: dict[str, Area] = {}
-        self._dropped: dict[Pair, Dropped] = {}
 
     def take(self, events: Iterable[Event]) -> None:
         """Take events that were not taken before.
@@ -48,13 +51,24 @@ class Census:
         Raises:
             IncompleteError: more must be read first.
         """
+        self.see(glimpse(events))
+
+    def see(self, glimpses: Glimpses) -> None:
+        """Take what events that were not taken before tell about who is who.
+
+        Raises:
+            IncompleteError: more must be read first.
+        """
         self.meet_all()
-        for event in events:
-            self._meet(event.owner, event)
-            for other in event.others:
-                self._meet(other, event)
-            for one in edges_of(event):
-                self._take(one)
+        for ref, at in glimpses.met.values():
+            self._meet(ref, at)
+        for first, last in glimpses.pairs:
+            known = self.links.get((first.a, first.b))
+            if first is last or is_news(known, seen(known, first)):
+                self._take(first)
+            if first is not last:
+                self._take(last)
+        self._resolve()
 
     def meet_all(self) -> None:
         """Seat everybody who was read."""
@@ -78,6 +92,7 @@ class Census:
         for person in (a, b):
             person.group.touched = person.group.area.changed = True
         self._follow(outcome, (a, b))
+        self._resolve()
 
     def block(self, name: str, decision: Block) -> None:
         """Take a person's decision about one identity that is here, with all its links and whom they lead to.
@@ -94,6 +109,7 @@ class Census:
         person.group.touched = person.group.area.changed = True
         self._see(person, node)
         self._follow(outcome, (person, *partners))
+        self._resolve()
 
     def gather(self, names: Iterable[str]) -> None:
         """See that of these identities' customers everybody is here, with every link among all who are.
@@ -117,18 +133,18 @@ class Census:
         if area.upset and region not in self.dissolved:
             self._untangle([area])
 
-    def _meet(self, ref: IdentityRef, event: Event) -> None:
+    def _meet(self, ref: IdentityRef, at: datetime) -> None:
         person = self.people.get(ref.id)
         if person is None:
             stored = self.held.identities.get(ref.id)
-            person = self._new(ref, event) if stored is None else self._known(ref, stored)
-        after = met_at(person.node, event.occurred_at)
+            person = self._new(ref, at) if stored is None else self._known(ref, stored)
+        after = met_at(person.node, at)
         if after is not person.node:
             self._see(person, after)
             person.group.touched = True
 
-    def _new(self, ref: IdentityRef, event: Event) -> Person:
-        node = Node(ref.id, ref.kind, event.occurred_at, 0, self.rules.blocks(ref.kind, ref.value))
+    def _new(self, ref: IdentityRef, at: datetime) -> Person:
+        node = Node(ref.id, ref.kind, at, 0, self.rules.blocks(ref.kind, ref.value))
         person = self.people[ref.id] = Person(ref, None, node, node, self._alone(node))
         person.group.touched = True
         return person
@@ -204,9 +220,8 @@ class Census:
                 person.group.touched = person.group.area.changed = True
                 self._see(person, node)
         self._follow(sighted.outcome, (a, b))
-        left = sighted.left or self._dropped.get(link.pair)
-        if left is not None and (known is None or known.first is None):
-            self.left[link.pair] = left
+        if known is None or known.first is None:
+            self.fresh[link.pair] = sighted.left
 
     def _follow(self, outcome: Outcome, people: tuple[Person, ...]) -> None:
         a, b = people[0], people[-1]
@@ -223,11 +238,15 @@ class Census:
                 self._unite_areas(a.group.area, b.group.area, last)
             case Untangle(regions):
                 known = {str(id(person.group.area)): person.group.area for person in people}
-                areas = [known[name] for name in sorted(regions)]
-                if self._at_once is None or sum(map(_size, areas)) <= self._at_once:
-                    self._untangle(areas)
-                else:
-                    self._upset(areas)
+                self._upset([known[name] for name in sorted(regions)])
+
+    def _resolve(self) -> None:
+        """Resolve whatever was upset, all at once: each by itself would be one more reading and one more pass."""
+        areas = {id(person.group.area): person.group.area for person in self.people.values()}
+        upset = [area for area in areas.values() if area.upset]
+        found = [area for area in upset if self._at_once is None or area.size <= self._at_once]
+        if found:
+            self._untangle(found)
 
     def _upset(self, areas: list[Area]) -> None:
         first, *others = areas
@@ -238,31 +257,16 @@ class Census:
 
     def _unite_areas(self, one: Area, other: Area, last: Turn | None) -> None:
         one.last, one.changed = last, True
-        if one is other:
-            return
-        one.counts = added(one.counts, other.counts)
-        one.contested = is_contested(one.counts, self.rules)
-        one.rows |= other.rows
-        one.groups |= other.groups
-        one.whole = one.whole and other.whole
-        one.upset = one.upset or other.upset
-        for group in other.groups:
-            group.area = one
-        for name in other.rows:
-            self._areas[name] = one
+        if one is not other:
+            one.absorb(other, contested=is_contested(added(one.counts, other.counts), self.rules))
+            self._areas |= dict.fromkeys(other.rows, one)
 
     def _unite(self, one: Group, other: Group) -> None:
-        one.elder = elder(one.elder, other.elder, self.rules)
-        one.counts = added(one.counts, other.counts)
-        one.size += other.size
-        one.people |= other.people
-        one.clusters |= other.clusters
-        one.touched = True
+        one.absorb(other, elder(one.elder, other.elder, self.rules))
         for name in other.people:
             self.people[name].group = one
         for root in other.clusters:
             self._groups[root] = one
-        one.area.groups.discard(other)
 
     def _untangle(self, areas: Iterable[Area]) -> None:
         groups = [group for area in areas for group in area.groups]
@@ -278,7 +282,8 @@ class Census:
         among = set(names)
         links = [link for link in self.links.values() if link.a in among and link.b in among]
         resolution = resolve([self.people[name].node for name in names], links, self.rules)
-        self._dropped = {one.pair: one for one in resolution.dropped}
+        self.dropped |= {one.pair: one for one in resolution.dropped}
+        self.resolved |= among
         for found in resolution.regions:
             self._enter(found)
 
@@ -293,7 +298,3 @@ class Census:
             group.touched = any(one.touched for one in before)
             for name in names:
                 self.people[name].group = group
-
-
-def _size(area: Area) -> int:
-    return sum(area.counts.values())

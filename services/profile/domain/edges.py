@@ -7,12 +7,23 @@ from shared.contracts.catalogue import ALIAS
 
 def edges_of(event: Event) -> list[Edge]:
     """List an event's edges, from its owner to each other identity."""
-    if not event.others:
-        return []
-    said, owner = event.interaction, event.owner.id
-    mark = Mark(event.occurred_at, said.message_id, said.source)
-    cause = Cause.ALIAS if said.name == ALIAS else Cause.EVENT
-    return [edge(owner, other.id, mark, cause) for other in event.others]
+    return [edge_of(event, other.id) for other in event.others]
+
+
+def edge_of(event: Event, other: str) -> Edge:
+    """Return the edge from an event's owner to another identity that it names."""
+    return edge(event.owner.id, other, mark_of(event), cause_of(event))
+
+
+def mark_of(event: Event) -> Mark:
+    """Tell where an event stands among all."""
+    said = event.interaction
+    return Mark(event.occurred_at, said.message_id, said.source)
+
+
+def cause_of(event: Event) -> Cause:
+    """Tell what an event makes links by."""
+    return Cause.ALIAS if event.interaction.name == ALIAS else Cause.EVENT
 
 
 def is_news(before: Link | None, after: Link) -> bool:

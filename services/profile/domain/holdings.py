@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from services.profile.domain.clusters import Cluster, Stored, Territory
-from services.profile.domain.graph import Counts, Turn
+from services.profile.domain.graph import Counts, Turn, added
 from services.profile.domain.links import Link, Node
 from services.profile.domain.sighting import Seat
 from shared.contracts.identities import IdentityRef
@@ -61,6 +61,21 @@ class Area:
         """Tell whether it needs a row of its own."""
         return self.contested or self.upset
 
+    @property
+    def size(self) -> int:
+        """Count its identities."""
+        return sum(self.counts.values())
+
+    def absorb(self, other: "Area", *, contested: bool) -> None:
+        """Make one region of two."""
+        self.counts, self.contested = added(self.counts, other.counts), contested
+        self.rows |= other.rows
+        self.groups |= other.groups
+        self.whole = self.whole and other.whole
+        self.upset = self.upset or other.upset
+        for group in other.groups:
+            group.area = self
+
 
 @dataclass(slots=True, eq=False)
 class Group:
@@ -76,6 +91,15 @@ class Group:
     people: set[str]
     clusters: set[str]
     touched: bool = False
+
+    def absorb(self, other: "Group", elder: Node) -> None:
+        """Make one customer of two, which are in one region."""
+        self.elder, self.counts = elder, added(self.counts, other.counts)
+        self.size += other.size
+        self.people |= other.people
+        self.clusters |= other.clusters
+        self.touched = True
+        self.area.groups.discard(other)
 
 
 @dataclass(slots=True, eq=False)

@@ -17,10 +17,12 @@ Refusals = Mapping[tuple[str, str], int]
 
 def refusals(census: Census) -> Refusals:
     """Count what a census did not link."""
-    if not census.left:
-        return {}
     found: Counter[tuple[str, str]] = Counter()
-    for pair, one in census.left.items():
+    for pair, at_first in census.fresh.items():
+        resolved = pair[0] in census.resolved and pair[1] in census.resolved
+        one = census.dropped.get(pair) if resolved else at_first
+        if one is None:
+            continue
         weaker = max((census.people[name].node for name in pair), key=lambda node: strength(node, census.rules))
         kind = one.kind or weaker.kind
         found[one.why.value, kind if kind in KINDS else OTHERS] += 1
