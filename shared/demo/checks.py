@@ -4,7 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.demo.findings import Found
+from shared.demo.person import Undone
 
+PERSON = "00004"
+"""Whose 360 is shown."""
 PROBES = 40
 LEAST_CLOCK_EXITS = 20
 LONGEST_SECONDS = 1.0
@@ -43,6 +46,19 @@ def checks(found: Found) -> list[Check]:
         _fast("event to segment change, p95", found.latency_seconds),
         _fast("clock lateness, p95", found.clock_lateness_seconds),
     ]
+
+
+def merge_check(undone: Undone) -> Check:
+    """Hold two customers against what they were before they were one."""
+    one, other = undone.orders
+    expected = f"{one} + {other} = {one + other} orders as one, then as before"
+    back = "as before" if undone.as_before else "otherwise"
+    return Check(
+        "two customers merged and parted",
+        expected,
+        f"{one} + {other} = {undone.orders_as_one} orders as one, then {back}",
+        undone.holds,
+    )
 
 
 def _equal(name: str, expected: object, found: object) -> Check:

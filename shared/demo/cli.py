@@ -9,6 +9,7 @@ import typer
 
 from shared.demo.cdnow import MissingDataError
 from shared.demo.gateway import GatewayRefusedError
+from shared.demo.person import CommandFailedError
 from shared.demo.progress import Narrator
 from shared.demo.report import as_json, show, where_to_look
 from shared.demo.run import run
@@ -53,7 +54,9 @@ def demo(
         if keep:
             kept = True
             narrator.say(where_to_look(platform, result))
-    except (MissingDataError, GatewayRefusedError, NotSettledError, LocalStackError, RapportError) as error:
+    except (
+        MissingDataError, GatewayRefusedError, NotSettledError, CommandFailedError, LocalStackError, RapportError,
+    ) as error:  # fmt: skip
         narrator.say(str(error))
         raise typer.Exit(1) from None
     finally:

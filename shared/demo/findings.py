@@ -50,7 +50,7 @@ def find(
     keys = mail_keys(mails)
     return Found(
         orders=_one(connection, "SELECT count(*) FROM profile.timeline WHERE name = 'Order Completed'"),
-        customers=_one(connection, "SELECT count(*) FROM profile.identities WHERE kind = 'user_id' AND root IS NULL"),
+        customers=_one(connection, "SELECT count(DISTINCT coalesce(root, id)) FROM profile.identities"),
         revenue=_money(connection),
         duplicates=_one(connection, "SELECT sum(duplicate) FROM profile.positions"),
         quarantined=_one(connection, "SELECT count(*) FROM ingest.quarantine"),

@@ -3,6 +3,7 @@
 import email
 import mailbox
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,16 +17,21 @@ from rich.table import Table
 
 from shared.demo.checks import Check
 from shared.demo.gateway import Entrance
+from shared.demo.person import CUSTOMER
 from shared.demo.run import Result
 from shared.local.platform import PROCESSES, Platform
 
 SHOWN: tuple[tuple[str, ...], ...] = (
-    ("customers", "show", "user_id:cdnow-00004"),
-    ("customers", "timeline", "user_id:cdnow-00004"),
     ("segments", "list"),
     ("kpi", "show", "monthly_revenue"),
     ("kpi", "show", "new_customers"),
 )
+PERSON: tuple[tuple[str, ...], ...] = (
+    ("customers", "explain", CUSTOMER),
+    ("customers", "show", CUSTOMER),
+    ("customers", "timeline", CUSTOMER, "--last", "8"),
+)
+"""One customer, all around: which identities and why, what is known, what was done."""
 
 
 def as_json(result: Result) -> str:
@@ -49,16 +55,17 @@ def as_json(result: Result) -> str:
 
 
 def show(result: Result, platform: Platform) -> None:
-    """Print a run for people: one customer, segments, KPIs and a mail as the product's own commands show them."""
+    """Print a run for people: segments, KPIs, a mail and one customer as the product's own commands show them."""
     console = Console(highlight=False)
-    for command in SHOWN:
-        console.print(f"\n[bold]$ rapport {' '.join(command)}[/bold]")
-        console.file.flush()
-        _product(command, platform)
+    _products(SHOWN, console, platform)
     console.print("\n[bold]A mail, as the mail server took it[/bold]")
     console.print(first_mail(platform.mails), markup=False)
     console.print(_speed(result))
     console.print(_checks(result.checks))
+    for command, said in result.undone.said:
+        _prompt(command, console)
+        console.print(said.rstrip(), markup=False, soft_wrap=True)
+    _products(PERSON, console, platform)
     console.print(
         f"\nIt came in at {result.entrance.address}, with the write key {result.entrance.key}", soft_wrap=True
     )
@@ -96,6 +103,17 @@ def first_mail(folder: Path) -> str:
         body = message.get_body(("plain",))
         return f"{headers}\n\n{body.get_content() if body is not None else ''}"
     return "(none)"
+
+
+def _products(commands: Sequence[Sequence[str]], console: Console, platform: Platform) -> None:
+    for command in commands:
+        _prompt(command, console)
+        _product(command, platform)
+
+
+def _prompt(command: Sequence[str], console: Console) -> None:
+    console.print(f"\n$ rapport {shlex.join(command)}", style="bold", markup=False, soft_wrap=True)
+    console.file.flush()
 
 
 def _product(command: Sequence[str], platform: Platform) -> None:

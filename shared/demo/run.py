@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 import psycopg
 
 from shared.demo.cdnow import Order, orders
-from shared.demo.checks import PROBES, Check, checks
+from shared.demo.checks import PERSON, PROBES, Check, checks, merge_check
 from shared.demo.findings import Found, find
 from shared.demo.gateway import Entrance, Gateway, new_entrance
+from shared.demo.person import Undone, merge_and_undo
 from shared.demo.probes import Prober, Timings
 from shared.demo.progress import Narrator
 from shared.demo.replay import Pace, replay
+from shared.demo.sending import send
 from shared.demo.settling import settling
 from shared.demo.story import SOURCE, Story
 from shared.local.platform import Platform
@@ -32,6 +34,7 @@ class Result:
     events: int
     events_per_second: int
     pace: Pace
+    undone: Undone
     addresses: StackAddresses
     entrance: Entrance
 
@@ -46,7 +49,8 @@ async def run(platform: Platform, narrator: Narrator) -> Result:
 
     Raises:
         MissingDataError: the orders are not installed.
-        LocalStackError, GatewayRefusedError, NotSettledError: something does not start, refuses or stands still.
+        LocalStackError, GatewayRefusedError, NotSettledError, CommandFailedError: something does not start, refuses,
+            stands still or does not go through.
     """
     history = list(orders())
     with narrator.phase("stack", "Starting Kafka, PostgreSQL, five services, a gateway and a mail server (fresh data)"):
@@ -64,6 +68,11 @@ async def run(platform: Platform, narrator: Narrator) -> Result:
                 await settled.until_quiet(narrator.stand)
         with narrator.phase("probes", f"Sending {PROBES} live product views: in by event, out by the clock"):
             timings = await _probe(settings, gateway, story, history, narrator)
+        with narrator.phase("person", "Merging two customers by hand, and taking it back"):
+            sent.ids.update(await send(gateway, story.life(PERSON), lambda _size: None))
+            async with settling(settings) as settled:
+                await settled.until_quiet(narrator.stand)
+                undone = await merge_and_undo(platform, lambda: settled.until_quiet(narrator.stand))
         with narrator.phase("rest", "Waiting until all is quiet"):
             async with settling(settings) as settled:
                 await settled.until_quiet(narrator.stand)
@@ -72,7 +81,8 @@ async def run(platform: Platform, narrator: Narrator) -> Result:
     busy = narrator.seconds["send"] + narrator.seconds["settle"]
     return Result(
         found=found,
-        checks=checks(found),
+        checks=[*checks(found), merge_check(undone)],
+        undone=undone,
         seconds=narrator.seconds,
         events=sent.count,
         events_per_second=int(sent.count / max(busy, 0.1)),

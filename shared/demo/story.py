@@ -64,6 +64,22 @@ class Story:
             {"type": "track", "event": "Product Viewed", "properties": {"product_id": f"p-{number}"}},
         )
 
+    def life(self, customer: str) -> Iterator[RawEvent]:
+        """Tell what one customer did beside ordering, in the last hours: looked around unknown, signed in, asked."""
+        visitor, at = f"visitor-{customer}", self._last + HALF_A_DAY - timedelta(hours=3)
+
+        def said(number: str, minutes: int, **what: object) -> RawEvent:
+            known = {} if minutes == 0 else {"userId": user_id(customer)}
+            when = at + timedelta(minutes=minutes)
+            return self._body(f"life-{number}-{customer}", when, known | {"anonymousId": visitor} | what)
+
+        asked = {"ticket_id": "t-1", "subject": "Where is my record?"}
+        yield said("look", 0, type="page", name="Records")
+        yield said("in", 5, type="track", event="Signed In")
+        yield said("ask", 9, type="track", event="Ticket Opened", properties=asked)
+        answer = {"metric": "nps", "score": 9, "scale": 10}
+        yield said("answer", 30, type="track", event="Survey Answered", properties=answer)
+
     def _identify(self, customer: str, at: datetime) -> RawEvent:
         traits = {"email": f"customer-{customer}@example.com", "firstName": f"Customer {int(customer)}"}
         return self._event(user_id(customer), f"identify-{customer}", at, {"type": "identify", "traits": traits})
@@ -80,9 +96,12 @@ class Story:
         return self._event(user_id(order.customer), str(order.row), self.at(order), said)
 
     def _event(self, user: str, number: str, at: datetime, said: Mapping[str, object]) -> RawEvent:
+        return self._body(number, at, {"userId": user, **said})
+
+    def _body(self, number: str, at: datetime, said: Mapping[str, object]) -> RawEvent:
         message_id = f"{self._run_id}-{number}"
-        body = {"userId": user, "messageId": message_id, "timestamp": at.isoformat(), **said}
-        return RawEvent(user, message_id, msgspec.json.encode(body))
+        body = {"messageId": message_id, "timestamp": at.isoformat(), **said}
+        return RawEvent(str(said.get("userId", "")), message_id, msgspec.json.encode(body))
 
 
 def user_id(customer: str) -> str:
