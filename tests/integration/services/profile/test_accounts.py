@@ -105,11 +105,13 @@ async def test_two_workers_on_one_account_wait_for_each_other_and_lose_nothing(
 ) -> None:
     await lived(connection, SAID[:1], IdentityRules(), random.Random(1))  # noqa: S311 - one event
     async with await AsyncConnection.connect(database_url, options=OPTIONS) as second:
-        both = [new_handler(PostgresCustomers(NullFailpoints())) for _ in range(2)]
+        worker = new_handler(PostgresCustomers(NullFailpoints()))
         async with connection.transaction():
-            await apply(both[0], [record(SAID[1])], connection)
+            # As whoever writes it holds it: from here on the other one is at work, and must not have read before.
+            await connection.execute("SELECT FROM accounts WHERE id = 'acme' FOR UPDATE")
             other = asyncio.create_task(_commit(second, [SAID[2]]))
             await _waits(database_url)
+            await apply(worker, [record(SAID[1])], connection)
         await other
     found = {name: said for name, (_, said) in (await read_all(connection)).items()}
     assert {name: register.value for name, register in found["acme"].state.traits.items()} == {
