@@ -5,6 +5,7 @@ together. Being wrong as a whole costs a redo and never a record: the write chec
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from services.profile.domain.clusters import Cluster, Stored
 
@@ -70,7 +71,9 @@ class StateCache:
 
     def _shrink(self) -> None:
         over = len(self._states) - self._most
-        for identity_id in list(self._states)[: max(0, over)]:
+        if over <= 0:
+            return
+        for identity_id in list(islice(self._states, over)):
             self._drop(identity_id)
 
     def clear(self) -> None:

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import chain
 from typing import TypeVar
 
 from psycopg import AsyncConnection
 
 from services.profile.domain.census import MOST_AT_ONCE, Census
 from services.profile.domain.clusters import Cluster, Stored, Territory
-from services.profile.domain.edges import edges_of
 from services.profile.domain.event import Event
+from services.profile.domain.glimpses import Glimpses, glimpse
 from services.profile.domain.holdings import Holdings, IncompleteError
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.settling import Settlement, settle
@@ -71,18 +70,19 @@ class Surveyor:
         if not concerned:
             return None
         await self._store.go_beside(connection)
-        held = await self._held(connection, concerned, identities)
+        glimpses = glimpse(concerned)
+        held = await self._held(connection, glimpses, identities)
         while True:
             try:
                 if len(concerned) > MANY_EVENTS:
-                    return await asyncio.to_thread(self._settled, held, concerned)
-                return self._settled(held, concerned)
+                    return await asyncio.to_thread(self._settled, held, glimpses)
+                return self._settled(held, glimpses)
             except IncompleteError as wanting:
                 held = await self._more(connection, held, wanting)
 
-    def _settled(self, held: Holdings, events: Sequence[Event]) -> Settlement:
+    def _settled(self, held: Holdings, glimpses: Glimpses) -> Settlement:
         census = Census(held, self._rules, self._at_once)
-        census.take(events)
+        census.see(glimpses)
         return settle(census)
 
     async def attend(
@@ -112,13 +112,12 @@ class Surveyor:
                 held = await self._more(connection, held, wanting)
 
     async def _held(
-        self, connection: AsyncConnection, events: Sequence[Event], identities: Mapping[str, Stored]
+        self, connection: AsyncConnection, glimpses: Glimpses, identities: Mapping[str, Stored]
     ) -> Holdings:
-        refs = {one.id: one for event in events for one in (event.owner, *event.others)}
+        refs = {name: ref for name, (ref, _) in glimpses.met.items()}
         mine = {name: identities[name] for name in refs if name in identities}
         clusters, territories = await self._clusters(connection, mine.values())
-        pairs = {(one.a, one.b) for one in chain.from_iterable(map(edges_of, events))}
-        known = {pair for pair in pairs if pair[0] in mine and pair[1] in mine}
+        known = {(one.a, one.b) for one, _ in glimpses.pairs if one.a in mine and one.b in mine}
         links = await self._store.links(connection, known) if known else {}
         return Holdings(mine, refs, clusters, territories, links)
 
