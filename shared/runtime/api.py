@@ -72,14 +72,15 @@ def refusals(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
     return {int(status): {"model": Problem, "description": status.phrase} for status in (*every, *statuses)}
 
 
-def allowed(roles: frozenset[Role]) -> Callable[..., Caller]:
+def allowed(roles: frozenset[Role]) -> Callable[..., Awaitable[Caller]]:
     """Return a dependency that lets callers of these roles in, and tells who it is.
 
     Raises (in a request):
         ApiError: 401 without a key that is known, 403 when its role may not.
     """
 
-    def who(
+    # Not a plain function: that would be called in a thread, which takes longer than what it does.
+    async def who(
         request: Request,
         credentials: HTTPAuthorizationCredentials | None = Security(_bearer),  # noqa: B008 - how FastAPI declares it
     ) -> Caller:

@@ -59,12 +59,19 @@ def _connection(request: Request) -> Iterator[Connection]:
         yield connection
 
 
-def _secret(request: Request) -> bytes:
+async def _pool(request: Request) -> ConnectionPool[Connection]:
+    pool: ConnectionPool[Connection] = request.app.state.pool
+    return pool
+
+
+async def _secret(request: Request) -> bytes:
     secret: bytes = request.app.state.secret
     return secret
 
 
 Database = Annotated[Connection, Depends(_connection)]
+Pool = Annotated[ConnectionPool[Connection], Depends(_pool)]
+"""For a route that opens the connection itself: each plain function costs a request a switch between threads."""
 Secret = Annotated[bytes, Depends(_secret)]
 Reader = Annotated[Caller, Depends(allowed(at_least(Role.READ)))]
 Operator = Annotated[Caller, Depends(allowed(at_least(Role.OPERATE)))]

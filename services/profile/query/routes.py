@@ -14,7 +14,7 @@ from services.profile.answering import Account, History, Matches, Timeline, Whol
 from services.profile.cursors import BadCursorError
 from services.profile.domain.finding import wanted
 from services.profile.query.describing import answer, answers
-from services.profile.query.doors import Database, Reader, Secret, note
+from services.profile.query.doors import Pool, Reader, Secret, note
 from shared.contracts.catalogue import Family
 from shared.runtime.api_errors import ApiError
 
@@ -39,7 +39,7 @@ Cursor = Annotated[str | None, Query(max_length=cursors.LONGEST, description="Th
 @router.get("/customers", response_class=Response, responses=answers(Matches))
 def list_customers(
     caller: Reader,
-    connection: Database,
+    pool: Pool,
     secret: Secret,
     search: Annotated[
         str | None,
@@ -52,30 +52,33 @@ def list_customers(
     """Find customers: first those of whom something begins so, then those of whom something is similar."""
     if (search is None) is (identity is None):
         raise _invalid("Expected either search or identity.")
-    if identity is not None:
-        if cursor is not None or ":" not in identity:
-            raise _invalid("Expected identity as KIND:VALUE, and no cursor with it.")
-        found = answering.known(postgres_lookup.find(connection, identity, secret), identity)
-    else:
-        if search is None or not wanted(search):
-            raise _invalid("search: Expected something that can be written in a name, an address, a number or an id.")
-        found = answering.search(connection, search, limit, _place(cursor, cursors.hit))
-    note(connection, caller, "search", [one.customer_id for one in found.customers])
+    if identity is not None and (cursor is not None or ":" not in identity):
+        raise _invalid("Expected identity as KIND:VALUE, and no cursor with it.")
+    if search is not None and not wanted(search):
+        raise _invalid("search: Expected something that can be written in a name, an address, a number or an id.")
+    after = _place(cursor, cursors.hit)
+    with pool.connection() as connection:
+        if identity is not None:
+            found = answering.known(postgres_lookup.find(connection, identity, secret), identity)
+        else:
+            found = answering.search(connection, search or "", limit, after)
+        note(connection, caller, "search", [one.customer_id for one in found.customers])
     return answer(found)
 
 
 @router.get("/customers/{who}", response_class=Response, responses=answers(Whole, HTTPStatus.NOT_FOUND))
-def get_customer(caller: Reader, connection: Database, secret: Secret, who: Who) -> Response:
+def get_customer(caller: Reader, pool: Pool, secret: Secret, who: Who) -> Response:
     """Show all that is known of a customer."""
-    customer = find_one(connection, who, secret)
-    note(connection, caller, "show", [customer.customer_id])
-    return answer(answering.whole(connection, customer, who))
+    with pool.connection() as connection:
+        customer = find_one(connection, who, secret)
+        note(connection, caller, "show", [customer.customer_id])
+        return answer(answering.whole(connection, customer, who))
 
 
 @router.get("/customers/{who}/timeline", response_class=Response, responses=answers(Timeline, HTTPStatus.NOT_FOUND))
 def get_timeline(
     caller: Reader,
-    connection: Database,
+    pool: Pool,
     secret: Secret,
     who: Who,
     family: Annotated[Family | None, Query(description="Only what is about this.")] = None,
@@ -84,9 +87,10 @@ def get_timeline(
 ) -> Response:
     """Show what a customer did by whichever identity, newest first by event time, a page at a time."""
     after = _place(cursor, cursors.moment)
-    customer = find_one(connection, who, secret)
-    note(connection, caller, "timeline", [customer.customer_id])
-    return answer(answering.timeline(connection, customer, limit, after, None if family is None else family.value))
+    with pool.connection() as connection:
+        customer = find_one(connection, who, secret)
+        note(connection, caller, "timeline", [customer.customer_id])
+        return answer(answering.timeline(connection, customer, limit, after, None if family is None else family.value))
 
 
 @router.get(
@@ -94,31 +98,34 @@ def get_timeline(
 )
 def get_history(
     caller: Reader,
-    connection: Database,
+    pool: Pool,
     secret: Secret,
     who: Who,
     trait: Annotated[str, Path(min_length=1, max_length=100)],
     limit: Limit = 50,
 ) -> Response:
     """Show what was said about a trait, by whom and when, which of it counts and why."""
-    customer = find_one(connection, who, secret)
-    note(connection, caller, "history", [customer.customer_id])
-    return answer(answering.history(connection, customer, trait, limit))
+    with pool.connection() as connection:
+        customer = find_one(connection, who, secret)
+        note(connection, caller, "history", [customer.customer_id])
+        return answer(answering.history(connection, customer, trait, limit))
 
 
 @router.get("/accounts/{account}", response_class=Response, responses=answers(Account, HTTPStatus.NOT_FOUND))
 def get_account(
     caller: Reader,
-    connection: Database,
+    pool: Pool,
     account: Annotated[str, Path(min_length=1, max_length=1000)],
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
     """Show an account, and a page of those who belong to it."""
-    found = answering.account(connection, account, limit, _place(cursor, cursors.member))
-    if found is None:
-        raise ApiError(HTTPStatus.NOT_FOUND, "not_found", "There is no such account.")
-    note(connection, caller, "account", [one.customer_id for one in found.customers])
+    after = _place(cursor, cursors.member)
+    with pool.connection() as connection:
+        found = answering.account(connection, account, limit, after)
+        if found is None:
+            raise ApiError(HTTPStatus.NOT_FOUND, "not_found", "There is no such account.")
+        note(connection, caller, "account", [one.customer_id for one in found.customers])
     return answer(found)
 
 

@@ -59,6 +59,7 @@ EXTENSION = """
     END
     $$
 """
+# Where nearly all are similar, as ids that count up are, it does not matter much which: some are looked at.
 _SIMILAR = """
     DO $$
     DECLARE
@@ -73,8 +74,9 @@ _SIMILAR = """
             CREATE FUNCTION profile.similar_terms(wanted text, most int)
             RETURNS TABLE (term text, identity_id uuid, likeness real) LANGUAGE sql STABLE ROWS 100
             SET search_path = profile, %1$I, pg_temp SET pg_trgm.word_similarity_threshold = 0.55 AS $f$
-                SELECT t.term, t.identity_id, word_similarity(wanted, t.term) FROM search_terms t
-                WHERE wanted <%% t.term ORDER BY 3 DESC, 1, 2 LIMIT most
+                SELECT t.term, t.identity_id, word_similarity(wanted, t.term)
+                FROM (SELECT * FROM search_terms WHERE wanted <%% term LIMIT 10000) AS t
+                ORDER BY 3 DESC, 1, 2 LIMIT most
             $f$', home);
     END
     $$
