@@ -11,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from services.metrics.adapters.kpi_queries import question
 from services.metrics.domain.kpis import KPIS, Kpi
 from shared.runtime.clock import Clock
-from shared.runtime.metric_catalogue import Label, Metric, MetricKind
+from shared.runtime.metric import Label, Metric, MetricKind
 from shared.runtime.metrics import Metrics
 
 _SO_FAR = " This month so far, in UTC."

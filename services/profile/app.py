@@ -2,6 +2,8 @@
 
 from typing import NoReturn
 
+import mode
+
 from services.profile.adapters.postgres_customers import PostgresCustomers
 from services.profile.adapters.postgres_outlet import PostgresOutlet
 from services.profile.adapters.rule_files import identity_rules
@@ -14,6 +16,18 @@ from services.profile.settings import ProfileSettings
 from services.profile.state_cache import StateCache
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS, INTERACTIONS
 from shared.runtime.worker import Runtime, Service, run
+
+
+class Checker(mode.Service):
+    """Compares customers with their timeline as long as the worker runs."""
+
+    def __init__(self, check: EqualityCheck) -> None:
+        super().__init__()
+        self._check = check
+
+    @mode.Service.task
+    async def _check_until_stopped(self) -> None:
+        await self._check.run(lambda: self.should_stop)
 
 
 def service(settings: ProfileSettings) -> Service:
@@ -35,7 +49,7 @@ def service(settings: ProfileSettings) -> Service:
         outputs=(CUSTOMERS, ACTIVITIES),
         handler=handler,
         outlet=lambda _runtime: PostgresOutlet(),
-        background=lambda runtime: [EqualityCheck(runtime, settings, Rules(rules))],
+        background=lambda runtime: [Checker(EqualityCheck(runtime, settings, Rules(rules)))],
         stage="profile",
         session=SESSION,
     )

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from shared.runtime.metric_catalogue import CATALOGUE, Metric
+from shared.runtime.metric import Metric
+from shared.runtime.metric_catalogue import CATALOGUE
 
 HEAD = """\
 # Metrics

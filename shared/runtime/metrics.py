@@ -15,7 +15,8 @@ from prometheus_client import (
 )
 from prometheus_client.metrics import MetricWrapperBase
 
-from shared.runtime.metric_catalogue import CATALOGUE, CatalogueError, Metric, MetricKind
+from shared.runtime.metric import CatalogueError, Metric, MetricKind
+from shared.runtime.metric_catalogue import CATALOGUE
 
 EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

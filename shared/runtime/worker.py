@@ -23,7 +23,7 @@ from shared.runtime.group import Group
 from shared.runtime.handler import Handler, Outlet
 from shared.runtime.health import Health
 from shared.runtime.lanes import Claims
-from shared.runtime.metric_catalogue import Metric
+from shared.runtime.metric import Metric
 from shared.runtime.metrics import Metrics
 from shared.runtime.observe import BatchObserver
 from shared.runtime.producing import Producing

@@ -5,9 +5,9 @@ there are.
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
-import mode
 import psycopg
 from psycopg_pool import PoolTimeout
 
@@ -29,11 +29,10 @@ LAST_RUN = "crm_profile_check_last_run_timestamp_seconds"
 LONGEST_SLEEP = 5.0
 
 
-class EqualityCheck(mode.Service):
-    """Takes turns as long as the worker runs; what it finds is counted and logged, and nothing is written."""
+class EqualityCheck:
+    """Takes turns; what it finds is counted and logged, and nothing is written."""
 
     def __init__(self, runtime: Runtime, settings: ProfileSettings, rules: Rules) -> None:
-        super().__init__()
         self._runtime = runtime
         self._interval = timedelta(seconds=settings.check_interval_seconds)
         self._most = settings.check_customers
@@ -43,10 +42,10 @@ class EqualityCheck(mode.Service):
         for result in ("equal", "different"):
             runtime.metrics.counter(COMPARED, result=result).inc(0)
 
-    @mode.Service.task
-    async def _check_until_stopped(self) -> None:
+    async def run(self, stopped: Callable[[], bool]) -> None:
+        """Look every few seconds whether it is our turn, until stopped; what fails has another turn."""
         pause = min(LONGEST_SLEEP, self._interval.total_seconds())
-        while pause and not self.should_stop:
+        while pause and not stopped():
             await asyncio.sleep(pause)
             try:
                 await self.take_turn()

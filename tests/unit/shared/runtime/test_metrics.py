@@ -2,14 +2,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from shared.runtime.metric_catalogue import (
-    CATALOGUE,
-    SIZE_BUCKETS,
-    CatalogueError,
-    Label,
-    Metric,
-    MetricKind,
-)
+from shared.runtime.metric import CatalogueError, Label, Metric, MetricKind
+from shared.runtime.metric_catalogue import CATALOGUE, SIZE_BUCKETS
 from shared.runtime.metrics import Metrics
 
 
