@@ -11,6 +11,7 @@ from psycopg import sql
 
 from services.ingest.domain import keys
 from services.ingest.domain.sources import Source
+from services.ingest.ports import Snapshot
 from shared.contracts.topics import RAW_EVENTS
 from shared.local.stack import StackAddresses
 from shared.runtime.migrations import migrate
@@ -71,7 +72,7 @@ def wire(
     settings = RuntimeSettings.model_validate(
         {"kafka_bootstrap_servers": stack.kafka, "database_url": database_of_wire}
     )
-    topic = Topic(settings, source.name, {source.name: source})
+    topic = Topic(settings, source.name, Snapshot({source.name: source}, {}))
     topic.mark()
     log = tmp_path_factory.mktemp("gateway") / "gateway.log"
     gateway = GatewayProcess(variables, log, free_port())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from services.ingest.domain.identities import Identities
 from services.ingest.domain.reading import Reader, Reading, Refused, read
-from services.ingest.domain.sources import Source
+from services.ingest.ports import Snapshot
 from shared.contracts.envelope import header
 from shared.contracts.interactions import Interaction
 from shared.contracts.topics import RAW_EVENTS
@@ -28,7 +28,7 @@ class Topic:
 
     settings: RuntimeSettings
     source: str
-    sources: Mapping[str, Source] = field(default_factory=dict)
+    known: Snapshot
     begin: Mapping[Place, int] = field(default_factory=dict)
 
     def mark(self) -> None:
@@ -42,7 +42,7 @@ class Topic:
 
     def readings(self) -> list[Reading]:
         """Return the source's events since the mark, accepted and refused."""
-        reader = Reader(Identities(SECRET.encode()), lambda name: self.sources.get(name) or Source.unregistered(name))
+        reader = Reader(Identities(SECRET.encode()), self.known.source)
         return [reading for record in self.records() for reading in read(record, reader)]
 
     def by_id(self) -> dict[str, list[Reading]]:
