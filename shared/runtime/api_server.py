@@ -6,12 +6,11 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-import uvicorn
 from fastapi import FastAPI
 
 from shared.runtime.api_settings import ApiSettings
 from shared.runtime.errors import RapportError
-from shared.runtime.http_server import HttpServer
+from shared.runtime.http_server import HttpServer, config_of
 from shared.runtime.listening import listen, url_of
 from shared.runtime.logs import configure_logs, logger
 from shared.runtime.redaction import brief
@@ -43,17 +42,7 @@ def run_api(service: str, kind: type[S], compose: Callable[[S], FastAPI]) -> NoR
 
 
 async def _serve(app: FastAPI, taken: socket.socket, settings: ApiSettings) -> int:
-    config = uvicorn.Config(
-        app,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.drain_seconds) or 1,
-    )
-    server = HttpServer(config)
+    server = HttpServer(config_of(app, settings.drain_seconds))
     stopping, _ = stop_signal(settings.stop_grace_seconds)
     error = await server.serve_until(stopping, taken)
     if error is not None:

@@ -15,7 +15,7 @@ from services.ingest.gateway.connections import Connection, Patience
 from services.ingest.gateway.observing import Observer
 from services.ingest.gateway.settings import IngestGatewaySettings
 from shared.runtime.health import Health
-from shared.runtime.http_server import HttpServer
+from shared.runtime.http_server import HttpServer, config_of
 from shared.runtime.listening import listen, url_of
 from shared.runtime.logs import logger
 from shared.runtime.metrics import Metrics
@@ -82,20 +82,14 @@ async def work(
 
 def _config(settings: IngestGatewaySettings, gateway: Gateway, observer: Observer) -> uvicorn.Config:
     patience = Patience(settings.connections, settings.request_seconds, settings.idle_seconds, observer.refused)
-    return uvicorn.Config(
+    return config_of(
         gateway,
-        http=functools.partial(Connection, patience),  # type: ignore[arg-type]  # called like the class it stands for
+        settings.drain_seconds,
+        http=functools.partial(Connection, patience),
         loop="none",
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
         date_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=int(settings.idle_seconds) or 1,
-        timeout_graceful_shutdown=int(settings.drain_seconds) or 1,
     )
 
 
