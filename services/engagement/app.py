@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from datetime import datetime
 from functools import partial
 from typing import NoReturn
@@ -22,6 +21,7 @@ from services.engagement.sending import Pace, Sender
 from services.engagement.settings import EngagementSettings
 from shared.contracts.topics import CUSTOMERS, OUTREACH, SEGMENT_CHANGES
 from shared.runtime.logs import logger
+from shared.runtime.repeated import Repeated
 from shared.runtime.retry import Backoff, Verdict, verdict
 from shared.runtime.watchdog import within
 from shared.runtime.worker import Runtime, Service, run
@@ -33,6 +33,7 @@ SESSION = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin"
 
 IDLE_SECONDS = 0.2
 REFRESH_SECONDS = 5.0
+REST = 20
 
 
 def service(settings: EngagementSettings) -> Service:
@@ -45,7 +46,7 @@ def service(settings: EngagementSettings) -> Service:
         outputs=(OUTREACH,),
         handler=lambda _runtime: EngagementHandler(planning, PostgresBook(), woken.set),
         outlet=lambda _runtime: PostgresOutlet(),
-        background=lambda runtime: [Sending(runtime, settings, planning, woken), Refreshing(runtime)],
+        background=lambda runtime: [Sending(runtime, settings, planning, woken), _counting(runtime)],
         session=SESSION,
     )
 
@@ -112,27 +113,16 @@ class Sending(mode.Service):
         self._runtime.metrics.histogram("crm_end_to_end_latency_seconds", stage="outreach").observe(max(latency, 0.0))
 
 
-class Refreshing(mode.Service):
-    """Counts the ledger every few seconds, and never for more than a twentieth of the time."""
+def _counting(runtime: Runtime) -> Repeated:
+    """Count the ledger every few seconds, and never for more than a twentieth of the time."""
+    gauges = Gauges(runtime.metrics)
 
-    def __init__(self, runtime: Runtime) -> None:
-        super().__init__()
-        self._runtime = runtime
-        self._gauges = Gauges(runtime.metrics)
+    async def look() -> None:
+        lanes = runtime.claims.lanes
+        totals = await count(runtime.pool, lanes)
+        gauges.show(totals, lanes, runtime.clock.now())
 
-    @mode.Service.task
-    async def _refresh_until_stopped(self) -> None:
-        while not self.should_stop:
-            started = time.monotonic()
-            lanes = self._runtime.claims.lanes
-            try:
-                totals = await count(self._runtime.pool, lanes)
-                self._gauges.show(totals, lanes, self._runtime.clock.now())
-            except Exception as error:
-                if verdict(error) is not Verdict.RETRY:
-                    raise
-                log.warning("Messages could not be counted", action="metrics.wait", exc_info=error)
-            await self.sleep(max(REFRESH_SECONDS, 20 * (time.monotonic() - started)))
+    return Repeated(look, REFRESH_SECONDS, "Messages could not be counted", "metrics.wait", rest=REST)
 
 
 def main() -> NoReturn:

@@ -18,12 +18,9 @@ from services.ingest.source_book import BookKeeper, SourceBook
 from services.ingest.source_gauges import SourceGauges
 from shared.contracts.topics import INTERACTIONS, RAW_EVENTS, RAW_EVENTS_DLQ
 from shared.runtime.batch import DeadLetterPolicy
-from shared.runtime.logs import logger
-from shared.runtime.retry import Verdict, verdict
+from shared.runtime.repeated import Repeated
 from shared.runtime.schema_revision import DatabaseUnreachableError
 from shared.runtime.worker import Runtime, Service, run
-
-log = logger(__name__)
 
 LOOK_SECONDS = 5.0
 
@@ -38,25 +35,6 @@ class BookKept(mode.Service):
     @mode.Service.task
     async def _keep_until_stopped(self) -> None:
         await self._keeper.run()
-
-
-class SourcesShown(mode.Service):
-    """Keeps the gauges of sources fresh."""
-
-    def __init__(self, gauges: SourceGauges) -> None:
-        super().__init__()
-        self._gauges = gauges
-
-    @mode.Service.task
-    async def _look_until_stopped(self) -> None:
-        while not self.should_stop:
-            try:
-                await self._gauges.look()
-            except Exception as error:
-                if verdict(error) is not Verdict.RETRY:
-                    raise
-                log.warning("Sources can't be counted now", action="sources.retry", exc_info=error)
-            await self.sleep(LOOK_SECONDS)
 
 
 def service(settings: IngestSettings) -> Service:
@@ -75,9 +53,10 @@ def service(settings: IngestSettings) -> Service:
         return IngestHandler(Reader(identities, books[-1].source), settings.lanes, PostgresQuarantine(), fuse)
 
     def background(runtime: Runtime) -> Sequence[mode.Service]:
+        gauges = SourceGauges(runtime.pool, runtime.metrics, runtime.clock)
         return (
             BookKept(BookKeeper(books[-1], runtime.health, runtime.clock)),
-            SourcesShown(SourceGauges(runtime.pool, runtime.metrics, runtime.clock)),
+            Repeated(gauges.look, LOOK_SECONDS, "Sources can't be counted now", "sources.retry"),
         )
 
     return Service(

@@ -68,6 +68,10 @@ class Snapshot:
     sources: Mapping[str, Source]
     keys: Mapping[str, StoredKey]
 
+    def source(self, name: str) -> Source:
+        """Return what is known about a source; a name that nobody registered is an open source without defaults."""
+        return self.sources.get(name) or Source.unregistered(name)
+
 
 class SourceStore(Protocol):
     """Knows sources and keys for all processes."""

@@ -74,9 +74,8 @@ class SourceBook:
             raise
 
     def source(self, name: str) -> Source:
-        """Return what is known about a source; a name that nobody registered is an open source without defaults."""
-        found = self._snapshot.sources.get(name)
-        return Source.unregistered(name) if found is None else found
+        """Return what is known about a source, as `Snapshot.source` does."""
+        return self._snapshot.source(name)
 
     def authenticate(self, text: str) -> Authentication:
         """Tell whose key this is, if it is a good one now; a paused source's key is good."""

@@ -4,40 +4,17 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import mode
-import psycopg
-from psycopg_pool import PoolTimeout
 
 from services.metrics.adapters.postgres_facts import PostgresFacts
 from services.metrics.handlers import MetricsHandler
 from services.metrics.headlines import GAUGES, Headlines
 from services.metrics.settings import MetricsSettings
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS, OUTREACH, SEGMENT_CHANGES
-from shared.runtime.logs import logger
+from shared.runtime.repeated import Repeated
 from shared.runtime.worker import Runtime, Service, run
-
-log = logger(__name__)
 
 REST = 9
 """Rest so many times as long as the question took: the headlines never cost more than a tenth of a connection."""
-
-
-class HeadlineService(mode.Service):
-    """Refreshes the headlines again and again; a PostgreSQL that does not answer is asked again later."""
-
-    def __init__(self, headlines: Headlines, seconds: float) -> None:
-        super().__init__()
-        self._headlines = headlines
-        self._seconds = seconds
-
-    @mode.Service.task
-    async def _keep_fresh(self) -> None:
-        while not self.should_stop:
-            took = 0.0
-            try:
-                took = await self._headlines.refresh()
-            except (psycopg.OperationalError, PoolTimeout) as error:
-                log.warning("Headline KPIs are stale", action="kpi.refresh", error=type(error).__name__)
-            await self.sleep(max(self._seconds, REST * took))
 
 
 def service(settings: MetricsSettings) -> Service:
@@ -45,7 +22,8 @@ def service(settings: MetricsSettings) -> Service:
 
     def background(runtime: Runtime) -> Sequence[mode.Service]:
         headlines = Headlines(runtime.pool, runtime.metrics, runtime.clock)
-        return [HeadlineService(headlines, settings.kpi_refresh_seconds)]
+        seconds = settings.kpi_refresh_seconds
+        return [Repeated(headlines.refresh, seconds, "Headline KPIs are stale", "kpi.refresh", rest=REST)]
 
     return Service(
         name="metrics",

@@ -1,6 +1,5 @@
 """The headline KPIs as gauges for Prometheus: what each view says now, for KPIs by month the month so far."""
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -41,20 +40,17 @@ class Headlines:
         self._clock = clock
         self._shown: dict[str, set[tuple[str, ...]]] = {}
 
-    async def refresh(self) -> float:
-        """Show what the views say, and return the seconds that asking them took.
+    async def refresh(self) -> None:
+        """Show what the views say.
 
         Raises:
             psycopg.OperationalError, psycopg_pool.PoolTimeout: PostgreSQL did not answer; the gauges stay as they are.
         """
-        started = time.perf_counter()
         month = self._clock.now().date().replace(day=1)
         async with self._pool.connection() as connection:
             answers = await _ask(connection, month)
-        took = time.perf_counter() - started
         for kpi, rows in answers:
             self._show(kpi, rows)
-        return took
 
     def _show(self, kpi: Kpi, rows: Iterable[Sequence[Any]]) -> None:
         name = f"crm_kpi_{kpi.name}"

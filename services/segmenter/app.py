@@ -18,6 +18,7 @@ from services.segmenter.settings import SegmenterSettings
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS, SEGMENT_CHANGES, SEGMENT_MEMBERSHIPS
 from shared.runtime.errors import FencedError
 from shared.runtime.logs import logger
+from shared.runtime.repeated import Repeated
 from shared.runtime.retry import Verdict, verdict
 from shared.runtime.schema_revision import DatabaseUnreachableError
 from shared.runtime.worker import Runtime, Service, run
@@ -64,25 +65,13 @@ class Sweeper(mode.Service):
             log.warning("A sweep failed and is tried again", action="sweep.retry", exc_info=error)
 
 
-class MembersCounted(mode.Service):
-    """Keeps the gauges of who is in which segment fresh."""
+class MembersCounted:
+    """The gauges of who is in which segment."""
 
     def __init__(self, runtime: Runtime, catalogue: Catalogue, changes: ChangesCounted) -> None:
-        super().__init__()
         self._runtime = runtime
         self._names = {segment.name for segment in catalogue.segments}
         self._changes = changes
-
-    @mode.Service.task
-    async def _look_until_stopped(self) -> None:
-        while not self.should_stop:
-            try:
-                await self.look()
-            except Exception as error:
-                if verdict(error) is not Verdict.RETRY:
-                    raise
-                log.warning("Members can't be counted now", action="members.retry", exc_info=error)
-            await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
         """Count members, and the changes that stand."""
@@ -117,7 +106,12 @@ def service(settings: SegmenterSettings) -> Service:
         outlet=lambda _runtime: PostgresOutlet(),
         background=lambda runtime: (
             Sweeper(runtime, catalogue),
-            MembersCounted(runtime, catalogue, changes[-1]),
+            Repeated(
+                MembersCounted(runtime, catalogue, changes[-1]).look,
+                LOOK_SECONDS,
+                "Members can't be counted now",
+                "members.retry",
+            ),
         ),
         stage="segment",
         session=_SESSION,

@@ -3,40 +3,23 @@
 import asyncio
 import socket
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
-import uvicorn
 from fastapi import FastAPI
 
 from shared.runtime.api_settings import ApiSettings
-from shared.runtime.errors import FatalError, RapportError
+from shared.runtime.errors import RapportError
+from shared.runtime.http_server import HttpServer, config_of
+from shared.runtime.listening import listen, url_of
 from shared.runtime.logs import configure_logs, logger
-from shared.runtime.redaction import describe_error
+from shared.runtime.redaction import brief
 from shared.runtime.settings import PREFIX, settings_or_exit
-from shared.runtime.watchdog import StopWatchdog, hold_stop_signals
+from shared.runtime.watchdog import hold_stop_signals, stop_signal
 
 log = logger(__name__)
 
 S = TypeVar("S", bound=ApiSettings)
-
-
-class ApiPortTakenError(FatalError):
-    """The API's port belongs to another process."""
-
-    def __init__(self, service: str, host: str, port: int, why: str) -> None:
-        super().__init__(
-            f"can't listen on {host}:{port} ({why}): set {PREFIX}{service.upper()}_PORT to a free port, or to 0 for any"
-        )
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the watchdog's thread takes the signals."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def run_api(service: str, kind: type[S], compose: Callable[[S], FastAPI]) -> NoReturn:
@@ -50,51 +33,20 @@ def run_api(service: str, kind: type[S], compose: Callable[[S], FastAPI]) -> NoR
     configure_logs(service.replace("_", "-"), settings)
     try:
         app = compose(settings)
-        taken = _listen(service, settings)
+        taken = listen(settings.host, settings.port, f"{PREFIX}{service.upper()}_PORT")
     except RapportError as error:
-        described = describe_error(error)
-        told = {key: described[key] for key in ("error", "error_text") if key in described}
-        log.error("Service can't start", action="service.refuse", **told)  # noqa: TRY400 - ours need no stack
+        log.error("Service can't start", action="service.refuse", **brief(error))  # noqa: TRY400 - ours need no stack
         sys.exit(1)
+    log.info("The API is served", action="api.listen", url=url_of(taken.getsockname()[:2]))
     sys.exit(asyncio.run(_serve(app, taken, settings)))
 
 
-def _listen(service: str, settings: ApiSettings) -> socket.socket:
-    host = settings.host
-    try:
-        taken = socket.create_server((host, settings.port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise ApiPortTakenError(service, host, settings.port, error.strerror or type(error).__name__) from error
-    host, port = taken.getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    log.info("The API is served", action="api.listen", url=url)
-    return taken
-
-
 async def _serve(app: FastAPI, taken: socket.socket, settings: ApiSettings) -> int:
-    config = uvicorn.Config(
-        app,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.drain_seconds) or 1,
-    )
-    server = _Server(config)
-    loop = asyncio.get_running_loop()
-    stopping = asyncio.Event()
-    StopWatchdog(settings.stop_grace_seconds, lambda: loop.call_soon_threadsafe(stopping.set)).start()
-    serving = asyncio.create_task(server.serve(sockets=[taken]), name="serve")
-    waiting = asyncio.create_task(stopping.wait(), name="stop-signal")
-    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
-    waiting.cancel()
-    await asyncio.wait({serving, waiting})
-    error = serving.exception()
+    server = HttpServer(config_of(app, settings.drain_seconds))
+    stopping, _ = stop_signal(settings.stop_grace_seconds)
+    error = await server.serve_until(stopping, taken)
     if error is not None:
-        log.error("Stopped by an error", action="stop.crash", error=type(error).__name__)
+        log.error("Stopped by an error", action="stop.crash", **brief(error))
         return 1
     if not server.started:
         log.error("Stopped before it was ready", action="stop.crash")

@@ -5,21 +5,14 @@ from typing import Any
 import mode
 from aiohttp import web
 
-from shared.runtime.errors import FatalError
 from shared.runtime.health import Health, Report
+from shared.runtime.listening import PortTakenError, url_of
 from shared.runtime.logs import logger
 from shared.runtime.metrics import EXPOSITION_TYPE, Metrics
 
 log = logger(__name__)
 
 SHUTDOWN_SECONDS = 1.0
-
-
-class PortTakenError(FatalError):
-    """The pages' port belongs to another process."""
-
-    def __init__(self, host: str, port: int, why: str) -> None:
-        super().__init__(f"can't listen on {host}:{port} ({why}): set CRM_WEB_PORT to a free port, or to 0 for any")
 
 
 class Pages(mode.Service):
@@ -57,9 +50,8 @@ class Pages(mode.Service):
         try:
             await web.TCPSite(self._runner, self._host, self._port).start()
         except OSError as taken:
-            raise PortTakenError(self._host, self._port, taken.strerror or type(taken).__name__) from taken
-        host, port = self._runner.addresses[0][:2]
-        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            raise PortTakenError(self._host, self._port, "CRM_WEB_PORT", taken) from taken
+        self.url = url_of(self._runner.addresses[0][:2])
         log.info("Pages are served", action="pages.listen", url=self.url)
 
     async def on_shutdown(self) -> None:

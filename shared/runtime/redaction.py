@@ -114,12 +114,18 @@ def _several(value: Iterable[object], depth: int = 0) -> object:
     return f"<{type(value).__name__}>" if depth >= MAX_DEPTH else [printable(inner, depth + 1) for inner in value]
 
 
-def describe_error(error: BaseException) -> dict[str, object]:
-    """Describe an error by type, safe text, stack and causes; never the values it carries, never locals."""
+def brief(error: BaseException) -> dict[str, object]:
+    """Describe an error by type and safe text alone: all that operators need of one whose text says what to do."""
     described: dict[str, object] = {"error": type(error).__name__}
     text = error_text(error)
     if text:
         described["error_text"] = text
+    return described
+
+
+def describe_error(error: BaseException) -> dict[str, object]:
+    """Describe an error by type, safe text, stack and causes; never the values it carries, never locals."""
+    described = brief(error)
     described["stack"] = [
         f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
     ]

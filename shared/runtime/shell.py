@@ -14,9 +14,9 @@ from shared.runtime.health import Health
 from shared.runtime.logs import configure_logs, logger
 from shared.runtime.metrics import Metrics
 from shared.runtime.pages import Pages
-from shared.runtime.redaction import describe_error
+from shared.runtime.redaction import brief
 from shared.runtime.settings import RuntimeSettings, settings_or_exit
-from shared.runtime.watchdog import StopWatchdog, hold_stop_signals
+from shared.runtime.watchdog import hold_stop_signals, stop_signal
 
 log = logger(__name__)
 
@@ -92,7 +92,7 @@ def run_service(service: str, kind: type[S], compose: Callable[[S], ServiceApp])
     try:
         app = compose(settings)
     except RapportError as error:
-        log.error("Service can't start", action="service.refuse", **_brief(error))  # noqa: TRY400 - ours need no stack
+        log.error("Service can't start", action="service.refuse", **brief(error))  # noqa: TRY400 - ours need no stack
         sys.exit(1)
     run(app, settings)
 
@@ -103,10 +103,7 @@ def run(app: ServiceApp, settings: RuntimeSettings) -> NoReturn:
 
 
 async def _serve(app: ServiceApp, grace_seconds: float) -> int:
-    loop = asyncio.get_running_loop()
-    signalled = asyncio.Event()
-    watchdog = StopWatchdog(grace_seconds, lambda: loop.call_soon_threadsafe(signalled.set))
-    watchdog.start()
+    signalled, watchdog = stop_signal(grace_seconds)
     worker = _Worker(app, debug=False, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
     # Worker.start() returns only when the worker stops or crashes.
@@ -120,7 +117,7 @@ async def _serve(app: ServiceApp, grace_seconds: float) -> int:
     if error is None:
         log.info("Stopped", action="stop.end")
         return 0
-    log.error("Stopped by an error", action="stop.crash", **_brief(error))
+    log.error("Stopped by an error", action="stop.crash", **brief(error))
     return 1
 
 
@@ -132,8 +129,3 @@ async def _end(*tasks: asyncio.Task[object]) -> None:
 
 def _error_of(task: asyncio.Task[object]) -> BaseException | None:
     return None if task.cancelled() else task.exception()
-
-
-def _brief(error: BaseException) -> dict[str, object]:
-    described = describe_error(error)
-    return {key: described[key] for key in ("error", "error_text") if key in described}

@@ -107,3 +107,15 @@ class StopWatchdog:
         if not self._stopped.wait(self._grace):
             log.error("Stopping took too long, ending the process", action="stop.ended", grace_seconds=self._grace)
             os._exit(OVERRUN_EXIT_CODE)
+
+
+def stop_signal(grace_seconds: float) -> tuple[asyncio.Event, StopWatchdog]:
+    """Take the stop signals from now on; returns what they set in this event loop, and the watchdog that took them.
+
+    The process ends when stopping takes longer than the grace. What stops for another reason arms the watchdog itself.
+    """
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    watchdog = StopWatchdog(grace_seconds, lambda: loop.call_soon_threadsafe(stopping.set))
+    watchdog.start()
+    return stopping, watchdog

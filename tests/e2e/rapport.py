@@ -21,10 +21,10 @@ from shared.local.platform import DEFAULT_LANES, Platform
 from shared.local.stack import StackAddresses
 from shared.local.temporary import temporary_stack
 from shared.runtime.handler import DirectMessage, Message
-from shared.runtime.kafka_input import ends, new_reader, partitions, poll
 from shared.runtime.producing import Producing
 from shared.runtime.records import Record
 from shared.runtime.settings import RuntimeSettings
+from tests.topic_reading import records_of
 
 T = TypeVar("T")
 
@@ -91,20 +91,7 @@ class Rapport:
 
     async def records(self, topic: Topic) -> list[Record]:
         """Read a topic from its start to where it ends now, partition after partition."""
-        reader = new_reader(self.settings)
-        await reader.start()
-        try:
-            places = [(topic.name, lane) for lane in range(DEFAULT_LANES)]
-            reader.assign(partitions(places))
-            await reader.seek_to_beginning()
-            upto = await ends(reader, places)
-            found: list[Record] = []
-            while any([await reader.position(tp) < upto[tp.topic, tp.partition] for tp in reader.assignment()]):
-                for records in (await poll(reader, 1, 10_000)).values():
-                    found += records
-        finally:
-            await reader.stop()
-        return sorted(found, key=lambda record: (record.partition, record.offset))
+        return await records_of(self.settings, [(topic.name, lane) for lane in range(DEFAULT_LANES)])
 
 
 @contextmanager

@@ -6,7 +6,9 @@ from contextlib import closing
 from psycopg.conninfo import conninfo_to_dict
 
 from shared.local.postgres import StopMode
+from shared.local.stack import Stack
 from tests.faults.awaiting import until
+from tests.faults.feed import Feed
 from tests.faults.proxy import Cut, Proxy
 from tests.faults.rows import Outcome, Row, outcome
 from tests.faults.scene import Scene
@@ -28,28 +30,19 @@ _END = """
 
 def kill_broker(scene: Scene) -> Outcome:
     """Kill -9 the broker under a feed, and start it again on its port: nobody ends, everything goes on."""
-    stack = scene.stack
-    assert stack is not None
-    worker = scene.worker("worker")
-    worker.wait_claimed()
-    feed = scene.feed().start()
-    feed.wait_more(AFTERWARDS)
+    stack = _servers(scene)
+    workers, feed = _at_work(scene, "worker")
     stack.kafka.kill()
     stack.kafka.start()
     feed.wait_more(AFTERWARDS)
     feed.stop()
-    return outcome(scene, "kafka killed and started on its port", more=_ended([worker]))
+    return outcome(scene, "kafka killed and started on its port", more=_ended(workers))
 
 
 def restart_database(scene: Scene) -> Outcome:
     """Stop PostgreSQL as in a crash and start it again, under a feed and with two workers."""
-    stack = scene.stack
-    assert stack is not None
-    workers = [scene.worker("first"), scene.worker("second")]
-    for worker in workers:
-        worker.wait_claimed()
-    feed = scene.feed().start()
-    feed.wait_more(AFTERWARDS)
+    stack = _servers(scene)
+    workers, feed = _at_work(scene, "first", "second")
     stack.postgres.stop(StopMode.IMMEDIATE)
     stack.postgres.start()
     feed.wait_more(AFTERWARDS)
@@ -59,10 +52,7 @@ def restart_database(scene: Scene) -> Outcome:
 
 def end_backends(scene: Scene) -> Outcome:
     """End every connection of the service again and again, whatever it is doing."""
-    workers = [scene.worker("first"), scene.worker("second")]
-    for worker in workers:
-        worker.wait_claimed()
-    feed = scene.feed().start()
+    workers, feed = _at_work(scene, "first", "second")
     ended = 0
     for _ in range(TERMINATIONS):
         feed.wait_more(AFTERWARDS // 2)
@@ -75,8 +65,7 @@ def end_backends(scene: Scene) -> Outcome:
 
 def kill_while_the_broker_is_away(scene: Scene) -> Outcome:
     """Kill the broker between a COMMIT and its publishing, then the worker: what was committed must still go out."""
-    stack = scene.stack
-    assert stack is not None
+    stack = _servers(scene)
     feed = scene.feed().start()
     victim = scene.worker("victim", f"before_publish=stop:{PAUSE_SECONDS}s@4")
     scene.wait_fired()
@@ -98,12 +87,8 @@ def kill_while_the_broker_is_away(scene: Scene) -> Outcome:
 
 def stop_while_the_broker_hangs(scene: Scene) -> Outcome:
     """Tell a worker to stop, twice, while the broker stands still: it ends within its grace, and another goes on."""
-    stack = scene.stack
-    assert stack is not None
-    worker = scene.worker("worker")
-    worker.wait_claimed()
-    feed = scene.feed().start()
-    feed.wait_more(AFTERWARDS)
+    stack = _servers(scene)
+    (worker,), feed = _at_work(scene, "worker")
     stack.kafka.pause()
     try:
         worker.terminate()
@@ -145,6 +130,21 @@ def rows(subject: Subject) -> Iterator[Row]:
     yield Row(subject, "killed while the broker is away", kill_while_the_broker_is_away)
     yield Row(subject, "told to stop while the broker hangs", stop_while_the_broker_hangs)
     yield Row(subject, "commit cut", cut_commits)
+
+
+def _servers(scene: Scene) -> Stack:
+    assert scene.stack is not None
+    return scene.stack
+
+
+def _at_work(scene: Scene, *names: str) -> tuple[list[Worker], Feed]:
+    """Start workers, and feed them until they are in the midst of it."""
+    workers = [scene.worker(name) for name in names]
+    for worker in workers:
+        worker.wait_claimed()
+    feed = scene.feed().start()
+    feed.wait_more(AFTERWARDS)
+    return workers, feed
 
 
 def _ended(workers: Sequence[Worker]) -> list[str]:

@@ -7,7 +7,7 @@ from typing import LiteralString
 import msgspec
 from psycopg import AsyncConnection
 
-from services.ingest.domain.causes import cause_of
+from services.ingest.adapters.refusal_columns import REFUSAL, REFUSED_ANEW, refusals
 from services.ingest.domain.replaying import Ticket
 from services.ingest.domain.times import instant
 from services.ingest.ports import Entry
@@ -16,29 +16,27 @@ from shared.runtime.arrays import BinaryArray, byteas, int4s, int8s, texts, time
 UNSETTLED: LiteralString = "state IN ('open', 'fixed', 'replaying')"
 """What somebody must still see to; an index holds these alone."""
 
-_KEEP = """
+_KEEP: LiteralString = f"""
     INSERT INTO quarantine (topic, lane, record_offset, event_index, appended_at, message_id, original, around, key,
-        headers, received_at, quarantined_at, refused_at, source, stage, reason, path, expected, found, event, cause)
+        headers, received_at, quarantined_at, refused_at, {REFUSAL})
     SELECT topic, lane, record_offset, event_index, appended_at, message_id, original, around, key,
-        headers, received_at, at, at, source, stage, reason, path, expected, found, event, cause
+        headers, received_at, at, at, {REFUSAL}
     FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         AS r (topic, lane, record_offset, event_index, appended_at, message_id, original, around, key,
-              headers, received_at, at, source, stage, reason, path, expected, found, event, cause)
+              headers, received_at, at, {REFUSAL})
     ON CONFLICT ON CONSTRAINT quarantine_once DO NOTHING
-"""
+"""  # noqa: S608 - ours
 # Locked in the order of their numbers, as everybody does who changes several.
 _KNOWN = """
     SELECT q.id, q.ticket FROM quarantine AS q JOIN unnest(%s, %s) AS t (id, ticket) USING (id, ticket)
     ORDER BY q.id FOR UPDATE OF q
 """
 # One that was accepted before, discarded or mended anew since is past this refusal.
-_REOPEN = """
-    UPDATE quarantine AS q SET state = 'open', refused_at = r.at, source = r.source, stage = r.stage,
-        reason = r.reason, path = r.path, expected = r.expected, found = r.found, event = r.event, cause = r.cause
-    FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        AS r (id, at, source, stage, reason, path, expected, found, event, cause)
+_REOPEN: LiteralString = f"""
+    UPDATE quarantine AS q SET state = 'open', refused_at = r.at, {REFUSED_ANEW}
+    FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS r (id, at, {REFUSAL})
     WHERE q.id = r.id AND q.state = 'replaying'
-"""
+"""  # noqa: S608 - ours
 _SETTLE = """
     UPDATE quarantine SET state = 'replayed', settled_at = %s, discard_reason = NULL
     WHERE id = ANY(%s) AND state <> 'replayed'
@@ -60,10 +58,12 @@ class PostgresQuarantine:
         if reopened:
             again = list(reopened.values())
             times = timestamps([entry.at for entry in again])
-            await connection.execute(_REOPEN, (int8s(list(reopened)), times, *_refusals(again)))
+            await connection.execute(
+                _REOPEN, (int8s(list(reopened)), times, *refusals([entry.refused for entry in again]))
+            )
         new = [entry for entry in entries if entry.ticket is None or entry.ticket not in good]
         if new:
-            await connection.execute(_KEEP, (*_places(new), *_refusals(new)))
+            await connection.execute(_KEEP, (*_places(new), *refusals([entry.refused for entry in new])))
 
     async def settle(self, connection: AsyncConnection, tickets: Sequence[Ticket], at: datetime) -> None:
         """Close the entries whose replay went through."""
@@ -98,19 +98,4 @@ def _places(entries: Sequence[Entry]) -> tuple[BinaryArray, ...]:
         byteas([msgspec.msgpack.encode(list(record.headers)) for record in records]),
         timestamps([one.received_at for one in refused]),
         timestamps([entry.at for entry in entries]),
-    )
-
-
-def _refusals(entries: Sequence[Entry]) -> tuple[BinaryArray, ...]:
-    refused = [entry.refused for entry in entries]
-    problems = [one.problem for one in refused]
-    return (
-        texts([one.source for one in refused]),
-        texts([problem.stage.value for problem in problems]),
-        texts([problem.reason.value for problem in problems]),
-        texts([problem.path for problem in problems]),
-        texts([problem.expected for problem in problems]),
-        texts([problem.found for problem in problems]),
-        texts([one.event for one in refused]),
-        texts([cause_of(one.source, one.problem, one.event) for one in refused]),
     )

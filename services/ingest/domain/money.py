@@ -16,7 +16,7 @@ _WHOLE_DIGITS = 18
 _FRACTION_DIGITS = 12
 _SHORT = 18
 _NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?", re.ASCII)
-_CURRENCIES = frozenset(get_global("all_currencies")) - {"XTS", "XXX"}
+CURRENCIES = frozenset(get_global("all_currencies")) - {"XTS", "XXX"}
 """ISO 4217 with the codes that history has, as CLDR lists them; not those for tests and for no currency at all."""
 
 
@@ -52,6 +52,6 @@ def currency(code: str | None, path: str) -> str | Problem:
     if code is None:
         return DEFAULT_CURRENCY
     found = code.upper()
-    if found not in _CURRENCIES:
+    if found not in CURRENCIES:
         return Problem(Stage.PAYLOAD, Reason.NOT_A_CURRENCY, path, "an ISO 4217 code", "other text")
     return found

@@ -55,7 +55,6 @@ class Appender:
         self._lanes = lanes
         self._waiting: deque[_Waiting] = deque()
         self._wake = asyncio.Semaphore(0)
-        self.failed = False
 
     async def append(self, run: Run, size: int) -> None:
         """Return when the records are on every in-sync replica; `size` is their bytes.
@@ -103,14 +102,12 @@ class Appender:
             await self._kafka.send(RAW_EVENTS.name, lane, [pair for one in taken for pair in one.run])
             self._failpoints.hit("after_publish")
         except (KafkaError, RapportError, OSError) as error:
-            self.failed = True
             log.warning("Kafka did not take records", action="append.failed", lane=lane, error=type(error).__name__)
             self._settle(taken, NotWrittenError())
         except asyncio.CancelledError:
             self._settle(taken, NotWrittenError())
             raise
         else:
-            self.failed = False
             self._settle(taken, None)
 
     def _settle(self, taken: Sequence[_Waiting], error: NotWrittenError | None) -> None:

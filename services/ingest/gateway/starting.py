@@ -3,11 +3,12 @@
 import sys
 from typing import NoReturn
 
-from services.ingest.gateway.serving import brief, listen, run, serve_alone
+from services.ingest.gateway.serving import run, serve_alone, take_port
 from services.ingest.gateway.settings import SERVICE, IngestGatewaySettings
 from services.ingest.gateway.supervising import supervise
 from shared.runtime.errors import RapportError
 from shared.runtime.logs import configure_logs, logger
+from shared.runtime.redaction import brief
 from shared.runtime.schema_revision import DatabaseUnreachableError, history_of, require_current
 from shared.runtime.settings import settings_or_exit
 from shared.runtime.watchdog import hold_stop_signals
@@ -25,7 +26,7 @@ def main() -> NoReturn:
     configure_logs("ingest-gateway", settings)
     try:
         _require_schema(settings)
-        taken = listen(settings)
+        taken = take_port(settings)
         sys.exit(run(serve_alone(settings, taken)) if settings.workers == 1 else supervise(settings, taken))
     except RapportError as error:
         log.error("Gateway can't start", action="service.refuse", **brief(error))  # noqa: TRY400 - ours need no stack

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from services.ingest.gateway.app import new_health
-from services.ingest.gateway.serving import run, stop_signal, work
+from services.ingest.gateway.serving import run, work
 from services.ingest.gateway.settings import SERVICE, IngestGatewaySettings
 from shared.runtime.health import Failed, Health, Passed, Report
 from shared.runtime.logs import configure_logs, logger
@@ -27,7 +27,7 @@ from shared.runtime.metrics import Metrics
 from shared.runtime.pages import Pages
 from shared.runtime.retry import Backoff
 from shared.runtime.settings import settings_for
-from shared.runtime.watchdog import hold_stop_signals
+from shared.runtime.watchdog import hold_stop_signals, stop_signal
 
 log = logger(__name__)
 
@@ -91,7 +91,7 @@ class Supervisor:
 
     async def run(self) -> int:
         """Serve until a stop signal; returns the exit code."""
-        stopping = stop_signal(self._settings.stop_grace_seconds)
+        stopping, _ = stop_signal(self._settings.stop_grace_seconds)
         health = _Overall(self._members)
         pages = Pages(self._settings.web_host, self._settings.web_port, health, _SharedMetrics(self._folder))
         await pages.start()
@@ -185,7 +185,7 @@ def _member(taken: socket.socket, pipe: Connection) -> None:
 
 
 async def _take_part(settings: IngestGatewaySettings, taken: socket.socket, pipe: Connection) -> int:
-    stopping = stop_signal(settings.stop_grace_seconds)
+    stopping, _ = stop_signal(settings.stop_grace_seconds)
     health = new_health()
     asyncio.get_running_loop().add_reader(pipe.fileno(), stopping.set)
     reporting = asyncio.create_task(_report(health, pipe), name="report")

@@ -6,7 +6,7 @@ from psycopg import Connection
 
 from services.ingest.adapters.postgres_quarantine import UNSETTLED
 from services.ingest.quarantine.auditing import Action, note
-from services.ingest.quarantine.selecting import MENDABLE, OfCause, Scope, extent, page
+from services.ingest.quarantine.selecting import MENDABLE, OfCause, Scope, extent, numbers
 
 LONGEST_REASON = 500
 
@@ -26,7 +26,7 @@ def discard(connection: Connection, scope: Scope, reason: str, actor: str) -> in
     after = discarded = 0
     while True:
         with connection.transaction():
-            entries = [kept.id for kept in page(connection, scope, MENDABLE, after, meant.upto)]
+            entries = numbers(connection, scope, MENDABLE, after, meant.upto)
             if not entries:
                 return discarded
             connection.execute(_DISCARD, (reason, entries))

@@ -9,13 +9,14 @@ from typing import LiteralString, TypeAlias
 import msgspec
 from psycopg import Connection
 
+from services.ingest.adapters.refusal_columns import REFUSAL, REFUSED_ANEW, refusals
 from services.ingest.domain.mending import Headers, Mended, Patch, Unmended
 from services.ingest.domain.problems import Problem
 from services.ingest.domain.reading import Reader
 from services.ingest.domain.replaying import Acceptable, Empty, Kept, StillBad, judge
 from services.ingest.quarantine.auditing import Action, note
 from services.ingest.quarantine.selecting import MENDABLE, OfCause, extent, page
-from shared.runtime.arrays import byteas, int8s, texts
+from shared.runtime.arrays import byteas, int8s
 
 EXAMPLES = 5
 _MOST_REASONS = 20
@@ -26,14 +27,12 @@ _KEEP_FIXED: LiteralString = """
         mended_at = clock_timestamp()
     FROM unnest(%s, %s, %s) AS m (id, value, headers) WHERE q.id = m.id
 """
-_KEEP_STILL_BAD: LiteralString = """
-    UPDATE quarantine AS q SET state = 'open', mended = m.value, mended_headers = m.headers,
-        mended_at = clock_timestamp(), source = m.source, stage = m.stage, reason = m.reason, path = m.path,
-        expected = m.expected, found = m.found, event = m.event, cause = m.cause
-    FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        AS m (id, value, headers, source, stage, reason, path, expected, found, event, cause)
-    WHERE q.id = m.id
-"""
+_KEEP_STILL_BAD: LiteralString = f"""
+    UPDATE quarantine AS q SET state = 'open', mended = r.value, mended_headers = r.headers,
+        mended_at = clock_timestamp(), {REFUSED_ANEW}
+    FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS r (id, value, headers, {REFUSAL})
+    WHERE q.id = r.id
+"""  # noqa: S608 - ours
 
 
 class Origin(Enum):
@@ -186,22 +185,8 @@ def _keep(
     if fixed:
         connection.execute(_KEEP_FIXED, _mended(fixed))
     if still_bad:
-        found = [verdict for *_, verdict in still_bad]
-        problems = [verdict.problem for verdict in found]
-        connection.execute(
-            _KEEP_STILL_BAD,
-            (
-                *_mended([(kept, mended) for kept, mended, _ in still_bad]),
-                texts([verdict.source for verdict in found]),
-                texts([problem.stage.value for problem in problems]),
-                texts([problem.reason.value for problem in problems]),
-                texts([problem.path for problem in problems]),
-                texts([problem.expected for problem in problems]),
-                texts([problem.found for problem in problems]),
-                texts([verdict.event for verdict in found]),
-                texts([verdict.cause for verdict in found]),
-            ),
-        )
+        mended = _mended([(kept, mended) for kept, mended, _ in still_bad])
+        connection.execute(_KEEP_STILL_BAD, (*mended, *refusals([verdict for *_, verdict in still_bad])))
     changed = [kept.id for kept, _ in fixed] + [kept.id for kept, *_ in still_bad]
     detail = {"patch": order.patch.outline(), "origin": order.origin.value, "fixed": len(fixed)}
     note(connection, actor, Action.FIX, order.cause, changed, detail)

@@ -10,26 +10,13 @@ from psycopg.rows import dict_row
 from services.ingest.adapters.postgres_quarantine import UNSETTLED
 from services.ingest.domain.causes import folded
 
-LIST_COLUMNS: tuple[LiteralString, ...] = (
-    *(
-        "id",
-        "quarantined_at",
-        "source",
-        "event",
-        "stage",
-        "reason",
-        "path",
-        "expected",
-        "found",
-        'cause AS "group"',
-        "state",
-    ),
-)
-_SHOW_COLUMNS: tuple[LiteralString, ...] = (
-    *(*LIST_COLUMNS, "refused_at", "message_id", "received_at", "topic", "lane", "record_offset", "event_index"),
-    *("original", "around", "headers", "mended", "mended_headers", "mended_at", "replay", "sent_at", "settled_at"),
-    "discard_reason",
-)
+_LIST_COLUMNS: LiteralString = """
+    id, quarantined_at, source, event, stage, reason, path, expected, found, cause AS "group", state
+"""
+_SHOW_COLUMNS: LiteralString = f"""
+    {_LIST_COLUMNS}, refused_at, message_id, received_at, topic, lane, record_offset, event_index, original, around,
+    headers, mended, mended_headers, mended_at, replay, sent_at, settled_at, discard_reason
+"""
 _SUMMARY: LiteralString = f"""
     WITH causes AS (
         SELECT cause, count(*) AS events, count(*) FILTER (WHERE state = 'open') AS open,
@@ -44,10 +31,10 @@ _SUMMARY: LiteralString = f"""
     ORDER BY c.events DESC, c.cause
 """  # noqa: S608 - ours
 _LIST: LiteralString = f"""
-    SELECT {", ".join(LIST_COLUMNS)} FROM quarantine
+    SELECT {_LIST_COLUMNS} FROM quarantine
     WHERE {{wanted}} AND id < %(before)s ORDER BY id DESC LIMIT %(limit)s
 """  # noqa: S608 - ours
-_SHOW: LiteralString = f"SELECT {', '.join(_SHOW_COLUMNS)} FROM quarantine WHERE id = %s"  # noqa: S608 - ours
+_SHOW: LiteralString = f"SELECT {_SHOW_COLUMNS} FROM quarantine WHERE id = %s"  # noqa: S608 - ours
 NEWEST = 2**63 - 1
 
 

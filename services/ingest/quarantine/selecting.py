@@ -64,6 +64,10 @@ _PAGE: LiteralString = """
     )
     SELECT {columns} FROM quarantine JOIN page USING (id) ORDER BY id FOR UPDATE OF quarantine
 """
+_NUMBERS: LiteralString = """
+    SELECT id FROM quarantine WHERE {unsettled} AND {states} AND {scope} AND id > %(after)s AND id <= %(upto)s
+    ORDER BY id LIMIT %(limit)s FOR UPDATE
+"""
 _EXTENT: LiteralString = """
     SELECT count(*), coalesce(max(id), 0) FROM quarantine WHERE {unsettled} AND {states} AND {scope}
 """
@@ -87,6 +91,12 @@ def page(connection: Connection, scope: Scope, states: LiteralString, after: int
     """Lock and return the next entries; the caller's transaction holds them."""
     values = {**_values(scope), "after": after, "upto": upto, "limit": PAGE_ENTRIES, "bytes": PAGE_BYTES}
     return [_kept(row) for row in connection.execute(_filled(_PAGE, scope, states), values)]
+
+
+def numbers(connection: Connection, scope: Scope, states: LiteralString, after: int, upto: int) -> list[int]:
+    """Lock the next entries and return their numbers alone; the caller's transaction holds them."""
+    values = {**_values(scope), "after": after, "upto": upto, "limit": PAGE_ENTRIES}
+    return [number for (number,) in connection.execute(_filled(_NUMBERS, scope, states), values)]
 
 
 def condition(scope: Scope) -> LiteralString:

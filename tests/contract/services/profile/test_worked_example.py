@@ -26,16 +26,8 @@ USER, COOKIE, ADDRESS = (
     IdentityRef(identity_id(SECRET, kind, value), kind, value)
     for kind, value in (("user_id", "u-17"), ("anonymous_id", "an-7"), ("email", "eva@example.com"))
 )
-ORDER = (
-    b'{"message_id":"01a20297-52a2-7abc-8def-000000000001","source":"web-shop","name":"Order Completed",'
-    b'"family":"order","occurred_at":"2026-11-22T09:30:01.370000Z","received_at":"2026-11-22T09:30:01.420000Z",'
-    b'"identities":[{"id":"d3498939b95b862ac0f3d4c25f9001da","kind":"user_id","value":"u-17"},'
-    b'{"id":"ac7666ffc1731b5248925c7454f6b0f8","kind":"anonymous_id","value":"an-7"}],'
-    b'"payload":{"order_id":"o-900","total":{"amount":"35.50","currency":"EUR"},'
-    b'"lines":[{"product_id":"p-1","quantity":"2","price":"17.75"}]},'
-    b'"context":{"locale":"de-AT","timezone":"Europe/Vienna"},'
-    b'"dedupe_key":"01a2029752a292e31698ac8d6dad3d4a","payload_hash":"2447c684dfd7b14cdca16c6cbf4b1b27"}'
-)
+# What ingest makes of the example's order.
+ORDER: bytes = json.loads((GOLDEN / "crm.interactions.v1.json").read_text("utf-8"))[0]["value"].encode()
 
 
 def sent(value: bytes) -> PlainRecord:

@@ -1,16 +1,15 @@
 """An empty database of engagement's own for each test, a mail server with a journal, and a world to act in."""
 
-import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from shared.local.stack import StackAddresses
-from shared.runtime.migrations import migrate
 from shared.runtime.schema_revision import history_of
+from tests.databases import fresh_database
 from tests.integration.services.engagement.mail_server import MailServer, mail_server
 from tests.integration.services.engagement.world import World
 
@@ -18,15 +17,8 @@ from tests.integration.services.engagement.world import World
 @pytest.fixture(scope="module")
 def migrated_url(stack: StackAddresses) -> Iterator[str]:
     """Give a database with engagement's schema to the tests of a module."""
-    name = f"engagement_{secrets.token_hex(6)}"
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    parts = psycopg.conninfo.conninfo_to_dict(stack.database_url)
-    address = f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
-    migrate(address, history_of("engagement"))
-    yield address
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with fresh_database(stack, history_of("engagement")) as address:
+        yield address
 
 
 @pytest.fixture

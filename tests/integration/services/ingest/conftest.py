@@ -1,16 +1,15 @@
 """A database of ingest's own for each test, at its newest revision."""
 
 import logging
-import secrets
 from collections.abc import AsyncIterator, Iterator
 
 import psycopg
 import pytest
-from psycopg import AsyncConnection, Connection, sql
+from psycopg import AsyncConnection, Connection
 
 from shared.local.stack import StackAddresses
-from shared.runtime.migrations import migrate
 from shared.runtime.schema_revision import history_of
+from tests.databases import fresh_database
 
 
 @pytest.fixture(autouse=True)
@@ -25,15 +24,8 @@ def heard_again() -> Iterator[None]:
 @pytest.fixture
 def database_url(stack: StackAddresses) -> Iterator[str]:
     """Give a fresh database with ingest's schema."""
-    name = f"ingest_{secrets.token_hex(6)}"
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    parts = psycopg.conninfo.conninfo_to_dict(stack.database_url)
-    address = f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
-    migrate(address, history_of("ingest"))
-    yield address
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with fresh_database(stack, history_of("ingest")) as address:
+        yield address
 
 
 @pytest.fixture

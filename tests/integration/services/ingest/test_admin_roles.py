@@ -11,9 +11,10 @@ from services.ingest.admin.openapi import description
 from shared.contracts.topics import RAW_EVENTS
 from shared.local.stack import StackAddresses
 from shared.runtime.api_keys import Role
+from shared.runtime.schema_revision import history_of
 from shared.runtime.topic_admin import create_topics
+from tests.databases import fresh_database
 from tests.integration.services.ingest.admin import KEYS, api, by, call, calling
-from tests.integration.services.ingest.databases import fresh_database
 
 READS = {Role.READ, Role.OPERATE, Role.ADMIN}
 OPERATES = {Role.OPERATE, Role.ADMIN}
@@ -41,7 +42,7 @@ ALLOWED = {
 def client(stack: StackAddresses) -> Iterator[httpx.Client]:
     """Serve an API whose tables stay empty."""
     create_topics(stack.kafka, [RAW_EVENTS], 4)
-    with fresh_database(stack) as address, calling(api(address, stack.kafka)) as found:
+    with fresh_database(stack, history_of("ingest")) as address, calling(api(address, stack.kafka)) as found:
         yield found
 
 

@@ -17,9 +17,10 @@ from services.ingest.admin.openapi import description
 from shared.contracts.topics import RAW_EVENTS
 from shared.local.stack import StackAddresses
 from shared.runtime.api_keys import Role
+from shared.runtime.schema_revision import history_of
 from shared.runtime.topic_admin import create_topics
+from tests.databases import fresh_database
 from tests.integration.services.ingest.admin import api, by, calling
-from tests.integration.services.ingest.databases import fresh_database
 from tests.integration.services.ingest.feeding import feed
 from tests.unit.services.ingest.records import order, raw
 
@@ -30,7 +31,7 @@ OPERATIONS = [(method.upper(), path) for path, methods in PATHS.items() for meth
 @pytest.fixture(scope="module")
 def described(stack: StackAddresses) -> Iterator[schemathesis.BaseSchema]:
     create_topics(stack.kafka, [RAW_EVENTS], 4)
-    with fresh_database(stack) as address, calling(api(address, stack.kafka)) as client:
+    with fresh_database(stack, history_of("ingest")) as address, calling(api(address, stack.kafka)) as client:
         asyncio.run(_fill(address))
         yield schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
 

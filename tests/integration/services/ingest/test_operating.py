@@ -7,6 +7,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection, Connection
 
+from services.ingest.quarantine import selecting
 from services.ingest.quarantine.auditing import Action, note
 from services.ingest.quarantine.discarding import discard
 from services.ingest.quarantine.fixing import Mode, Origin
@@ -127,6 +128,18 @@ async def test_what_is_discarded_is_open_no_more_and_keeps_its_bytes(
     assert found["original"]
     assert discard(operating, Named(tuple(numbers)), "again", ACTOR) == 0
     assert (await replay(operating, Letterbox(), again=True)).total == 0
+
+
+async def test_a_cause_of_several_pages_is_discarded_whole_and_each_page_is_audited(
+    connection: AsyncConnection, operating: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selecting, "PAGE_ENTRIES", 2)
+    await refused(connection, 5)
+    numbers = [row[0] for row in states(operating)]
+    assert discard(operating, OfCause(cause(operating)), "load test", ACTOR) == 5
+    assert summary(operating) == []
+    pages = operating.execute("SELECT entries FROM audit ORDER BY id").fetchall()
+    assert pages == [(numbers[:2],), (numbers[2:4],), (numbers[4:],)]
 
 
 async def test_every_change_is_audited_with_who_and_what_and_no_value(

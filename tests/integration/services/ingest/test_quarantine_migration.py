@@ -12,7 +12,7 @@ from services.ingest.quarantine.looking import summary
 from shared.local.stack import StackAddresses
 from shared.runtime.migrations import migrate
 from shared.runtime.schema_revision import History, history_of
-from tests.integration.services.ingest.databases import fresh_database
+from tests.databases import fresh_database
 from tests.integration.services.ingest.operating import operator
 
 _ADD = """

@@ -7,7 +7,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ from services.ingest.quarantine.selecting import Named
 from shared.contracts.topics import INTERACTIONS, RAW_EVENTS, RAW_EVENTS_DLQ
 from shared.local.stack import StackAddresses
 from shared.runtime.producing import Producing
+from shared.runtime.schema_revision import history_of
 from shared.runtime.topic_admin import create_topics
-from tests.integration.services.ingest.databases import fresh_database
+from tests.databases import fresh_database
 from tests.integration.services.ingest.operating import operator
 from tests.integration.services.ingest.places import entries, expected, of, written
 from tests.integration.services.ingest.wire.running import ROOT
@@ -37,7 +38,7 @@ TOTAL = [{"op": "replace", "path": "/properties/total", "value": 12.5}]
 @pytest.fixture(scope="module")
 def database(stack: StackAddresses) -> Iterator[str]:
     """Give a fresh database, for the whole module."""
-    with fresh_database(stack) as address:
+    with fresh_database(stack, history_of("ingest")) as address:
         yield address
 
 
@@ -164,18 +165,22 @@ def _twice(ingest: Ingest, connection: Connection, number: int) -> Sequence[Any]
                 await self._producing.produce(messages)
                 sent.extend(messages)
 
-    async def go() -> None:
-        producing = Producing(ingest.settings)
-        await producing.start()
-        try:
-            job = sending.begin(connection, READER, Named((number,)), "olga", LANES)
-            assert isinstance(job, sending.Job)
-            await sending.run(job, Twice(producing))
-        finally:
-            await producing.stop()
-
-    asyncio.run(go())
+    asyncio.run(_replay(ingest, connection, number, Twice))
     return sent
+
+
+async def _replay(
+    ingest: Ingest, connection: Connection, number: int, through: Callable[[Producing], sending.Sender]
+) -> None:
+    """Replay an entry in this process, by what a test makes of its producer."""
+    producing = Producing(ingest.settings)
+    await producing.start()
+    try:
+        job = sending.begin(connection, READER, Named((number,)), "olga", LANES)
+        assert isinstance(job, sending.Job)
+        await sending.run(job, through(producing))
+    finally:
+        await producing.stop()
 
 
 def test_what_ingest_refuses_again_is_open_again_under_its_new_cause(
@@ -188,8 +193,9 @@ def test_what_ingest_refuses_again_is_open_again_under_its_new_cause(
     # Wait until the worker knows: it holds whatever comes from a paused source.
     ingest.send((written(track()), [("source", source.encode())]))
     eventually(lambda: _held(ingest, operating, source))
+    # A process that has not heard yet that the source is paused sends it all the same.
     with operator(ingest.settings.database_url.get_secret_value()) as unaware:
-        _send_unaware(ingest, unaware, number)
+        asyncio.run(_replay(ingest, unaware, number, lambda producing: producing))
     eventually(lambda: (number, "open", "source_paused") in [(n, s, r) for n, s, _, r in entries(operating, source)])
     held = [row for row in entries(operating, source) if row[3] == "source_paused"]
     assert len({row[2] for row in held}) <= 2
@@ -203,22 +209,6 @@ def _held(ingest: Ingest, connection: Connection, source: str) -> bool:
         return True
     ingest.send((written(track()), [("source", source.encode())]))
     return False
-
-
-def _send_unaware(ingest: Ingest, connection: Connection, number: int) -> None:
-    """Replay an entry by a process that has not heard yet that its source is paused."""
-
-    async def go() -> None:
-        producing = Producing(ingest.settings)
-        await producing.start()
-        try:
-            job = sending.begin(connection, READER, Named((number,)), "olga", LANES)
-            assert isinstance(job, sending.Job)
-            await sending.run(job, producing)
-        finally:
-            await producing.stop()
-
-    asyncio.run(go())
 
 
 def _all_through(ingest: Ingest, connection: Connection, source: str) -> bool:

@@ -15,6 +15,7 @@ from services.ingest.adapters.postgres_sources import PostgresSources
 from services.ingest.domain.reading import Reader
 from services.ingest.domain.sources import Source
 from services.ingest.domain.tallies import Tally
+from services.ingest.ports import Snapshot
 from services.ingest.source_book import SourceBook
 from services.ingest.source_gauges import SourceGauges
 from shared.runtime.clock import FixedClock, SystemClock
@@ -28,11 +29,8 @@ from tests.unit.services.ingest.records import READER, raw, track
 FUSE = PostgresSourceFuse(Limits(0.5, 10))
 FUSE_TALLY = Tally(2, 1)
 SHOP = Source("web-shop", "web")
+KNOWN = Snapshot({SHOP.name: SHOP}, {})
 PAUSED = "SELECT paused_reason FROM sources WHERE name = 'web-shop'"
-
-
-def known(name: str) -> Source:
-    return SHOP if name == SHOP.name else Source.unregistered(name)
 
 
 def sent(good: int, bad: int, lane: int = 1, source: bytes = b"web-shop", **headers: bytes) -> list[PlainRecord]:
@@ -52,7 +50,7 @@ def sent(good: int, bad: int, lane: int = 1, source: bytes = b"web-shop", **head
 async def fed(connection: AsyncConnection, records: Sequence[PlainRecord], at: datetime = NOW) -> None:
     # Each batch is another one of its log: what was quarantined before is not in the way.
     moved = [msgspec.structs.replace(one, timestamp=round(at.timestamp() * 1000)) for one in records]
-    await feed(connection, moved, at, reader=Reader(READER.identities, known), fuse=FUSE)
+    await feed(connection, moved, at, reader=Reader(READER.identities, KNOWN.source), fuse=FUSE)
 
 
 @pytest.fixture(autouse=True)

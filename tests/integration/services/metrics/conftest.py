@@ -1,30 +1,20 @@
 """A database of metrics' own for each test, at its newest revision."""
 
-import secrets
 from collections.abc import AsyncIterator, Iterator
 
-import psycopg
 import pytest
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 
 from shared.local.stack import StackAddresses
-from shared.runtime.migrations import migrate
 from shared.runtime.schema_revision import history_of
+from tests.databases import fresh_database
 
 
 @pytest.fixture
 def database_url(stack: StackAddresses) -> Iterator[str]:
     """Give a fresh database with metrics' schema."""
-    name = f"metrics_{secrets.token_hex(6)}"
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    url = psycopg.conninfo.make_conninfo(stack.database_url, dbname=name)
-    parts = psycopg.conninfo.conninfo_to_dict(url)
-    address = f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
-    migrate(address, history_of("metrics"))
-    yield address
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with fresh_database(stack, history_of("metrics")) as address:
+        yield address
 
 
 @pytest.fixture

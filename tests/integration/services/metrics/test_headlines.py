@@ -46,7 +46,7 @@ async def test_gauges_show_the_month_so_far_and_what_is_now(
     clock, registry = FixedClock(november), CollectorRegistry()
     headlines = Headlines(pool, Metrics("metrics", registry, also=GAUGES), clock)
     async with pool:
-        assert await headlines.refresh() >= 0
+        await headlines.refresh()
         in_november = shown(registry)
         clock.at = december
         await headlines.refresh()

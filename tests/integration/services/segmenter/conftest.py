@@ -1,30 +1,21 @@
 """A database of the segmenter's own for each test, at its newest revision."""
 
-import secrets
 from collections.abc import AsyncIterator, Iterator
 
-import psycopg
 import pytest
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 
 from shared.local.stack import StackAddresses
-from shared.runtime.migrations import migrate
 from shared.runtime.schema_revision import history_of
+from tests.databases import fresh_database
 from tests.integration.services.segmenter.world import World
 
 
 @pytest.fixture
 def database_url(stack: StackAddresses) -> Iterator[str]:
     """Give a fresh database with the segmenter's schema."""
-    name = f"segmenter_{secrets.token_hex(6)}"
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    parts = psycopg.conninfo.conninfo_to_dict(stack.database_url)
-    address = f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
-    migrate(address, history_of("segmenter"))
-    yield address
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with fresh_database(stack, history_of("segmenter")) as address:
+        yield address
 
 
 @pytest.fixture

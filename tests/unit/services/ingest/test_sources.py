@@ -8,6 +8,7 @@ import pytest
 from services.ingest.domain.identities import Identities
 from services.ingest.domain.reading import Reader, Reading, Refused, read
 from services.ingest.domain.sources import Source, Strictness
+from services.ingest.ports import Snapshot
 from shared.contracts.interactions import Interaction
 from tests.unit.services.ingest.records import Headers, accepted, raw, track, verdict
 
@@ -18,10 +19,8 @@ EVENT = {"specversion": "1.0", "id": "e-1", "source": "web-shop", "type": "Mug B
 
 
 def judged(source: Source, value: Any, headers: Headers = FROM_SHOP) -> list[Reading]:
-    def known(name: str) -> Source:
-        return source if name == source.name else Source.unregistered(name)
-
-    return list(read(raw(value, headers), Reader(Identities(b"a secret of the tests"), known)))
+    known = Snapshot({source.name: source}, {})
+    return list(read(raw(value, headers), Reader(Identities(b"a secret of the tests"), known.source)))
 
 
 def told(source: Source, value: Any, headers: Headers = FROM_SHOP) -> list[tuple[str, str, str] | None]:

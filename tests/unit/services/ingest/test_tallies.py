@@ -6,24 +6,21 @@ from typing import Any
 from services.ingest.domain.reading import Reader, read
 from services.ingest.domain.sources import Source
 from services.ingest.domain.tallies import OTHER, Tally, tallied
+from services.ingest.ports import Snapshot
 from shared.runtime.records import Received
 from tests.unit.services.ingest.records import READER, order, raw, track
 
-KNOWN = {"web-shop": Source("web-shop", "web"), "held": Source("held", "web", paused=True)}
-
-
-def lookup(name: str) -> Source:
-    return KNOWN.get(name) or Source.unregistered(name)
+KNOWN = Snapshot({"web-shop": Source("web-shop", "web"), "held": Source("held", "web", paused=True)}, {})
 
 
 def counted(*sent: tuple[Any, Sequence[tuple[str, Any]]]) -> dict[str, tuple[int, int]]:
-    reader = Reader(READER.identities, lookup)
+    reader = Reader(READER.identities, KNOWN.source)
     events = [
         Received(record, index, event)
         for record in (raw(value, headers) for value, headers in sent)
         for index, event in enumerate(read(record, reader))
     ]
-    tallies = tallied(events, lookup)
+    tallies = tallied(events, KNOWN.source)
     assert {lane for _, lane in tallies} <= {1}
     return {source: (tally.events, tally.refused) for (source, _), tally in tallies.items()}
 
@@ -64,4 +61,4 @@ def test_lanes_are_counted_apart() -> None:
     record = raw(track(), [("source", b"web-shop")])
     other = type(record)(topic=record.topic, partition=2, offset=0, value=record.value, headers=record.headers)
     events = [Received(one, 0, read(one, READER)[0]) for one in (record, other, record)]
-    assert tallied(events, lookup) == {("web-shop", 1): Tally(2, 0), ("web-shop", 2): Tally(1, 0)}
+    assert tallied(events, KNOWN.source) == {("web-shop", 1): Tally(2, 0), ("web-shop", 2): Tally(1, 0)}

@@ -8,7 +8,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from shared.runtime.redaction import MAX_TEXT, REDACTED, describe_error, error_text, is_denied, printable
+from shared.runtime.errors import FatalError
+from shared.runtime.redaction import MAX_TEXT, REDACTED, brief, describe_error, error_text, is_denied, printable
 
 
 class Colour(StrEnum):
@@ -85,3 +86,8 @@ def test_a_hidden_context_is_not_described() -> None:
     assert "caused_by" in describe_error(hidden)
     hidden.__suppress_context__ = True
     assert "caused_by" not in describe_error(hidden)
+
+
+def test_an_error_in_brief_has_its_safe_text_and_no_stack() -> None:
+    assert brief(FatalError("set CRM_WEB_PORT")) == {"error": "FatalError", "error_text": "set CRM_WEB_PORT"}
+    assert brief(ValueError("canary")) == {"error": "ValueError"}

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import psycopg
 import pytest
-from psycopg import sql
 
 from services.ingest.domain import keys
 from services.ingest.domain.sources import Source
+from services.ingest.ports import Snapshot
 from shared.contracts.topics import RAW_EVENTS
 from shared.local.stack import StackAddresses
-from shared.runtime.migrations import migrate
 from shared.runtime.schema_revision import history_of
 from shared.runtime.settings import RuntimeSettings
 from shared.runtime.topic_admin import create_topics
+from tests.databases import fresh_database
 from tests.integration.services.ingest.wire.running import GatewayProcess, free_port
 from tests.integration.services.ingest.wire.sdks import NODE, NODES
 from tests.integration.services.ingest.wire.topic import Topic
@@ -41,15 +41,8 @@ class Wire:
 @pytest.fixture(scope="module")
 def database_of_wire(stack: StackAddresses) -> Iterator[str]:
     """Give a fresh database with ingest's schema."""
-    name = f"wire_{secrets.token_hex(6)}"
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    parts = psycopg.conninfo.conninfo_to_dict(stack.database_url)
-    address = f"postgresql://{parts['user']}:{parts['password']}@{parts['host']}:{parts['port']}/{name}"
-    migrate(address, history_of("ingest"))
-    yield address
-    with psycopg.connect(stack.database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    with fresh_database(stack, history_of("ingest")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +64,7 @@ def wire(
     settings = RuntimeSettings.model_validate(
         {"kafka_bootstrap_servers": stack.kafka, "database_url": database_of_wire}
     )
-    topic = Topic(settings, source.name, {source.name: source})
+    topic = Topic(settings, source.name, Snapshot({source.name: source}, {}))
     topic.mark()
     log = tmp_path_factory.mktemp("gateway") / "gateway.log"
     gateway = GatewayProcess(variables, log, free_port())

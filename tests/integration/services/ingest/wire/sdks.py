@@ -96,8 +96,8 @@ def ended(process: "subprocess.Popen[str]") -> Said:
 
 
 PYTHON = (
-    Sdk("segment-python", "segment_python.py"),
-    Sdk("rudder-python", "rudder_python.py"),
+    Sdk("segment-python", "calls_python.py", ("segment.analytics",)),
+    Sdk("rudder-python", "calls_python.py", ("rudderstack.analytics.client",)),
     Sdk("snowplow-post", "snowplow_python.py"),
     # By GET it forgets an event that failed if a later one of the same flush did not: nobody can mend that for it.
     Sdk("snowplow-get", "snowplow_python.py", ("get",), sends_again=False),

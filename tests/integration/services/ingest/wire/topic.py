@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 
 from services.ingest.domain.identities import Identities
 from services.ingest.domain.reading import Reader, Reading, Refused, read
-from services.ingest.domain.sources import Source
+from services.ingest.ports import Snapshot
 from shared.contracts.envelope import header
 from shared.contracts.interactions import Interaction
 from shared.contracts.topics import RAW_EVENTS
 from shared.runtime.intake import Place
-from shared.runtime.kafka_input import ends, new_reader, partitions, poll
 from shared.runtime.records import Record
 from shared.runtime.settings import RuntimeSettings
 from tests.integration.services.ingest.wire.running import SECRET
+from tests.topic_reading import ends_of, records_of
 
 PLACES: Sequence[Place] = [(RAW_EVENTS.name, lane) for lane in range(4)]
 
@@ -28,21 +28,21 @@ class Topic:
 
     settings: RuntimeSettings
     source: str
-    sources: Mapping[str, Source] = field(default_factory=dict)
+    known: Snapshot
     begin: Mapping[Place, int] = field(default_factory=dict)
 
     def mark(self) -> None:
         """Leave out what is on the topic already."""
-        self.begin = asyncio.run(self._ends())
+        self.begin = asyncio.run(ends_of(self.settings, PLACES))
 
     def records(self) -> list[Record]:
         """Return what the source has written since the mark."""
-        found = asyncio.run(self._read())
+        found = asyncio.run(records_of(self.settings, PLACES, self.begin))
         return [record for record in found if header(record.headers, "source") == self.source]
 
     def readings(self) -> list[Reading]:
         """Return the source's events since the mark, accepted and refused."""
-        reader = Reader(Identities(SECRET.encode()), lambda name: self.sources.get(name) or Source.unregistered(name))
+        reader = Reader(Identities(SECRET.encode()), self.known.source)
         return [reading for record in self.records() for reading in read(record, reader)]
 
     def by_id(self) -> dict[str, list[Reading]]:
@@ -51,30 +51,6 @@ class Topic:
         for reading in self.readings():
             found.setdefault(reading.message_id or "", []).append(reading)
         return found
-
-    async def _ends(self) -> dict[Place, int]:
-        reader = new_reader(self.settings)
-        await reader.start()
-        try:
-            return await ends(reader, PLACES)
-        finally:
-            await reader.stop()
-
-    async def _read(self) -> list[Record]:
-        reader = new_reader(self.settings)
-        await reader.start()
-        try:
-            reader.assign(partitions(PLACES))
-            upto = await ends(reader, PLACES)
-            for tp in reader.assignment():
-                reader.seek(tp, self.begin.get((tp.topic, tp.partition), 0))
-            found: list[Record] = []
-            while any([await reader.position(tp) < upto[tp.topic, tp.partition] for tp in reader.assignment()]):
-                for records in (await poll(reader, 1, 10_000)).values():
-                    found += records
-        finally:
-            await reader.stop()
-        return sorted(found, key=lambda record: (record.partition, record.offset))
 
 
 def accepted(readings: Sequence[Reading]) -> list[Interaction]:

@@ -1,17 +1,17 @@
-"""Sends calls with segment-analytics-python, as a customer's program does."""
+"""Sends calls with segment-analytics-python, or its fork rudder-sdk-python, as a customer's program does."""
 
 import json
 import sys
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
-from segment.analytics import Client  # type: ignore[import-untyped,unused-ignore]  # lives in an environment of its own
 
-
-def main(host: str, key: str, calls: list[dict[str, Any]]) -> None:
+def main(host: str, key: str, sdk: str, calls: list[dict[str, Any]]) -> None:
     """Make every call, wait until the SDK is done, and say which ids it gave and what it lost."""
     lost: list[str] = []
-    client = Client(
+    # By name: it lives in an environment of its own, together with this program.
+    client = import_module(sdk).Client(
         key, host=host, upload_interval=0.1, on_error=lambda error, items: lost.append(f"{len(items)}: {error}")
     )
     ids = []
@@ -26,4 +26,4 @@ def main(host: str, key: str, calls: list[dict[str, Any]]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], json.load(sys.stdin))
+    main(sys.argv[1], sys.argv[2], sys.argv[3], json.load(sys.stdin))
