@@ -173,8 +173,11 @@ async def test_neither_a_merge_nor_its_undoing_starts_a_campaign(world: World, s
     await settle(world, owner)
     undone = [change(ANNA, 3, sequence=2, kind=Change.EXITED, cause=MERGED), change(BEN, 3, sequence=3, cause=MERGED)]
     await world.read(owner, customer(record(ANNA), 3), customer(record(BEN, memberships={BEN: 3}), 3), *undone)
+    # Somebody to whom nothing was ever written.
+    await world.read(owner, customer(record(CARA)), change(CARA, cause=MERGED))
     await settle(world, owner)
     assert [mail["To"] for mail in server.journal] == ["c2@example.com"]
+    assert await world.states() == {"accepted": 1}
 
 
 async def test_a_campaign_that_asks_for_merges_writes_to_each_person_once_all_the_same(
