@@ -10,7 +10,8 @@ import pytest
 from services.profile.query.openapi import description
 from shared.local.stack import StackAddresses
 from shared.runtime.api_keys import Role
-from tests.integration.services.profile.conftest import fresh_database
+from shared.runtime.schema_revision import history_of
+from tests.databases import fresh_database
 from tests.integration.services.profile.query import KEYS, api, by, calling
 
 READS = {Role.READ, Role.OPERATE, Role.ADMIN}
@@ -33,7 +34,7 @@ SOMEBODY = {"who": "user_id:u-1", "trait": "city", "account": "acme", "decision"
 @pytest.fixture(scope="module")
 def client(stack: StackAddresses) -> Iterator[httpx.Client]:
     """Serve an API whose tables stay empty."""
-    with fresh_database(stack) as address, calling(api(address)) as found:
+    with fresh_database(stack, history_of("profile")) as address, calling(api(address)) as found:
         yield found
 
 

@@ -15,7 +15,9 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from services.profile.query.openapi import description
 from shared.local.stack import StackAddresses
 from shared.runtime.api_keys import Role
-from tests.integration.services.profile.conftest import OPTIONS, fresh_database
+from shared.runtime.schema_revision import history_of
+from tests.databases import fresh_database
+from tests.integration.services.profile.conftest import OPTIONS
 from tests.integration.services.profile.query import api, by, calling, eventually, get
 from tests.integration.services.profile.test_postgres_customers import commit, feed, new_handler
 from tests.property.services.profile.strategies import interaction, record
@@ -29,7 +31,7 @@ ASKED = {"/customers": {"search": "u-"}}
 
 @pytest.fixture(scope="module")
 def described(stack: StackAddresses) -> Iterator[schemathesis.BaseSchema]:
-    with fresh_database(stack) as address:
+    with fresh_database(stack, history_of("profile")) as address:
         asyncio.run(_fill(address))
         with calling(api(address)) as client:
             eventually(lambda: bool(get(client, "/customers", search="u-").json()["customers"]))
