@@ -1,8 +1,8 @@
 """The catalogue of KPIs: each a question over the facts, with its meaning, columns and unit in one typed place.
 
 Customers are counted as they are now: a merge makes two one in the months before it as well, and its undoing makes them
-two again. The answer to the question `x` is the view `kpi_x`; a KPI by month has the column `month`, and its last column is what
-is measured. Money is never added up across currencies: a KPI in money has the column `currency`.
+two again. The answer to the question `x` is the view `kpi_x`; a KPI by month has the column `month`, and its last
+column is what is measured. Money is never added up across currencies: a KPI in money has the column `currency`.
 """
 
 from dataclasses import dataclass
