@@ -21,3 +21,10 @@ def test_a_port_that_is_taken_is_refused_with_the_setting_that_moves_it() -> Non
 
 def test_an_address_with_colons_stands_in_brackets() -> None:
     assert url_of(("::1", 8080)) == "http://[::1]:8080"
+
+
+def test_no_part_of_an_answer_waits_for_the_client_to_acknowledge_another() -> None:
+    with listen("127.0.0.1", 0, "CRM_WEB_PORT") as taken, socket.create_connection(taken.getsockname()):
+        accepted, _ = taken.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
