@@ -60,7 +60,7 @@ def main(bootstrap: str, url: str, table: str, expected: int, lanes: int) -> Non
         connection.commit()
         app = Application(
             bootstrap,
-            consumer_group=f"bench-{table}",
+            consumer_group=f"bench-quix-{table}",
             auto_offset_reset="earliest",
             # So that a partition's share of a checkpoint is a batch like the others'.
             commit_every=BATCH * lanes,
