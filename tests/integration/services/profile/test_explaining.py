@@ -39,6 +39,7 @@ async def ask(connection: AsyncConnection, database_url: str, monkeypatch: pytes
         ("m-3", VIEWED, (U2, EVA)),
         ("m-4", VIEWED, (U1, KIOSK)),
         ("m-5", VIEWED, (U2, KIOSK)),
+        ("m-6", ALIAS, (U1, U2)),
     ]
     events = [
         interaction(
@@ -80,6 +81,8 @@ async def test_each_link_says_which_event_made_it_and_what_was_left_out_says_why
     assert (over["why"], over["limit"], over["event"]["message_id"]) == ("over_limit", "user_id", "m-3")
     assert over["words"] == "together they would have more than 1 of user_id"
     assert left[frozenset({"u-1", "kiosk"})]["why"] == "other_signed_in"
+    asked_for = left[frozenset({"u-1", "u-2"})]
+    assert (asked_for["why"], asked_for["limit"], asked_for["event"]["name"]) == ("over_limit", "user_id", ALIAS[0])
 
 
 @pytest.mark.usefixtures("clock")
