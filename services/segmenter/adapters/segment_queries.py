@@ -32,7 +32,7 @@ _LEADS_TO = """
     SELECT replace(customer_id::text, '-', '') FROM way ORDER BY step DESC LIMIT 1
 """
 
-MEMBER_COLUMNS = ("customer_id", "since", "sequence", "definition_version")
+MEMBER_COLUMNS = ("customer_id", "since", "version", "definition_version")
 HISTORY_COLUMNS = (
     "sequence",
     "change",

@@ -38,7 +38,7 @@ async def test_members_shows_who_is_in(world: World) -> None:
     await world.feed(activity("Order Completed", START))
     run = rapport("members", "ordered-30d", "--limit", "5", "--json")
     (member,) = json.loads(run.stdout)
-    assert member == {"customer_id": EVA, "since": START.isoformat()[:-6] + "Z", "sequence": 1, "definition_version": 1}
+    assert member == {"customer_id": EVA, "since": START.isoformat()[:-6] + "Z", "version": 1, "definition_version": 1}
 
 
 async def test_explain_tells_state_reason_next_instant_and_history(world: World) -> None:
