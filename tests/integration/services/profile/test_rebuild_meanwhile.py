@@ -93,7 +93,7 @@ async def test_what_comes_between_reading_and_writing_is_neither_lost_nor_counte
         half = len(said) // 2
         await lived(connection, said[:half], RULES, chance)
         await spoil_all(connection, chance)
-        worker = new_handler(PostgresCustomers(NullFailpoints()), 0, RULES)
+        worker = new_handler(PostgresCustomers(NullFailpoints()), chance.choice([0, 1000]), RULES)
         async with (
             await AsyncConnection.connect(database_url, options=OPTIONS) as second,
             site_on(database_url, RULES, 3) as watched,
