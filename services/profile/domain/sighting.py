@@ -111,17 +111,21 @@ def _outcome(
     moved = [seat.region for seat, now in zip((a, b), after, strict=True) if _others_change(seat.node, now, rules)]
     before, link = links
     first = link.first
+    if not moved and (first is None or (before is not None and before.first == first)):
+        return Unchanged(a.last)
     why = unfit(link, *after, rules)
     if moved:
         # What this very link does is seen to on the way, so both ends are in it unless it may not hold.
         return Untangle(frozenset(moved if why is not None else (a.region, b.region)))
-    if why is not None or first is None or (before is not None and before.first == first):
-        return Unchanged(_later(a.last, None))
+    if why is not None or first is None:
+        return Unchanged(a.last)
     return _place(a, b, turn(first, *after, rules), rules)
 
 
 def _others_change(before: Node, now: Node, rules: IdentityRules) -> bool:
     """Tell whether an identity's other links may hold no longer, or may hold again."""
+    if before is now:
+        return False
     if crowded(now, rules) != crowded(before, rules):
         return True
     was, signed_in = before.signed_in, now.signed_in
