@@ -35,6 +35,7 @@ _SWITCHED = "UPDATE rebuild_differences SET switched = true WHERE customer_id = 
 _COUNT = "UPDATE rebuilds SET switched = switched + %s WHERE id = %s"
 _SHOWN = "SELECT uuid_send(customer_id), path FROM rebuild_differences ORDER BY customer_id LIMIT %s"
 _MANY = "SELECT count(*) FROM identities"
+_LANES = "SELECT max(lane) + 1 FROM lanes"
 _PLACE = """
     INSERT INTO customers (root, version, summary, joined) SELECT * FROM unnest(%s, %s, %s, %s)
     ON CONFLICT (root) DO NOTHING
@@ -131,6 +132,13 @@ async def how_many(connection: AsyncConnection) -> int:
     cursor = await connection.execute(_MANY)
     row = await cursor.fetchone()
     return 0 if row is None else row[0]
+
+
+async def how_many_lanes(connection: AsyncConnection) -> int | None:
+    """Count the lanes that workers ever claimed; None if none ran."""
+    cursor = await connection.execute(_LANES)
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
 
 
 async def place(connection: AsyncConnection, lost: Mapping[str, Cluster]) -> None:

@@ -20,7 +20,7 @@ from services.profile.rebuilding.rebuild import Outcome, Rebuild
 from services.profile.settings import RebuildingSettings
 from shared.runtime.console import emit, fail, settings_or_fail, table
 from shared.runtime.errors import FatalError
-from shared.runtime.settings import settings_for
+from shared.runtime.settings import WrongSettingsError, settings_for
 
 app = typer.Typer(add_completion=False)
 
@@ -106,8 +106,11 @@ def _run(work: Callable[[RebuildingSettings, _Show], Coroutine[Any, Any, T]], *,
             return asyncio.run(work(settings_for("profile", RebuildingSettings), show))
     except WrongRulesError as wrong:
         fail(str(wrong))
+    except WrongSettingsError as wrong:
+        fail(str(wrong))
     except FatalError as error:
-        fail(f"{str(error).capitalize()}.", 1)
+        said = str(error)
+        fail(f"{said[:1].upper()}{said[1:]}.", 1)
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
         fail("The tables of profile are missing or old. Run `rapport migrate`.", 1)
     except (psycopg.OperationalError, PoolTimeout) as error:

@@ -62,9 +62,11 @@ class Rebuild:
         """Rebuild.
 
         Raises:
-            RebuildingError: another rebuild is running, or a customer changed each time that it was to be written.
+            RebuildingError: another rebuild is running, workers have another number of lanes, or a customer changed
+                each time that it was to be written.
         """
         async with self._alone():
+            await self._require_lanes()
             at = await self._progress()
             if at.phase == "comparing":
                 await self._compare(at)
@@ -94,6 +96,15 @@ class Rebuild:
             finally:
                 await connection.execute("SELECT pg_advisory_unlock_all()")
                 await connection.set_autocommit(False)
+
+    async def _require_lanes(self) -> None:
+        # What is published into the wrong lane comes before or after what it should not.
+        async with self._site.pool.connection() as connection:
+            lanes = await postgres_rebuilds.how_many_lanes(connection)
+        if lanes not in (None, self._site.lanes):
+            raise RebuildingError(
+                f"profile works with {lanes} lanes, not {self._site.lanes}: set CRM_LANES as it has it"
+            )
 
     async def _progress(self) -> Progress:
         rules = self._site.rules.digest

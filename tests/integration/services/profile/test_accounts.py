@@ -173,6 +173,23 @@ async def test_commands_rebuild_and_check_and_tell_what_they_found(at_hand: Asyn
     assert (await operate("check", "--sample", "10")).exit_code == 0
 
 
+async def test_a_rebuild_with_other_lanes_than_the_workers_is_refused_in_words(at_hand: AsyncConnection) -> None:
+    await at_hand.execute("INSERT INTO lanes VALUES ('crm-profile', 6, 1, 'somebody')")
+    await at_hand.commit()
+    refused = await operate("rebuild")
+    assert (refused.exit_code, refused.stdout) == (1, ""), refused.output
+    assert "Profile works with 7 lanes, not 4: set CRM_LANES as it has it." in refused.stderr
+
+
+async def test_rules_that_cannot_be_used_end_the_command_in_words(
+    at_hand: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del at_hand
+    monkeypatch.setenv("CRM_PROFILE_IDENTITY_RULES", "nowhere.yaml")
+    refused = await operate("check")
+    assert (refused.exit_code, "nowhere.yaml" in refused.stderr) == (2, True), refused.output
+
+
 async def operate(*arguments: str) -> Result:
     """Run a command of profile, which has an event loop of its own."""
     return await asyncio.to_thread(CliRunner().invoke, operating.app, arguments)
