@@ -80,8 +80,9 @@ class EngagementHandler:
             rows.customers.append(
                 CustomerRow(customer_id, event.order, event.data, event.redirect_to, state.versions.get(customer_id))
             )
-        memberships = believed(state.memberships, (told for one in events for told in _told(one)))
-        rows.memberships.update({one: said for one, said in memberships.items() if state.memberships.get(one) != said})
+        memberships = believed(state.memberships, _told(events))
+        if memberships != state.memberships:
+            rows.memberships.update(memberships.items() - state.memberships.items())
         contacts = {**state.contacts, **{name: _contact(event) for name, event in newest.items()}}
         written = set(state.written)
         directory = Directory(contacts, memberships, written)
@@ -161,6 +162,8 @@ def _contact(event: CustomerSeen) -> Contact:
     return Contact(event.customer_id, event.order.number, event.record, event.redirect_to)
 
 
-def _told(received: Received[Event]) -> Sequence[tuple[str, Membership]]:
+def _told(events: Sequence[Received[Event]]) -> Iterator[tuple[str, Membership]]:
     # A stale record counts here: whose an identity is has numbers of its own.
-    return received.event.told if isinstance(received.event, CustomerSeen) else ()
+    for received in events:
+        if isinstance(received.event, CustomerSeen) and received.event.told:
+            yield from received.event.told

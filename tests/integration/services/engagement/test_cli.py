@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 from services.engagement.cli import app
 from tests.integration.services.engagement.mail_server import MailServer
 from tests.integration.services.engagement.world import World
-from tests.unit.services.engagement.records import SHIPPED, change, customer, person, record
+from tests.unit.services.engagement.records import SHIPPED, change, customer, person, record, redirect
 
 
 def engagement(*arguments: str) -> Result:
@@ -59,6 +59,13 @@ async def test_a_preview_renders_for_a_customer_and_says_whether_it_would_be_sen
     assert "no_consent" in no
     assert "Subject: Welcome back, dear customer" in no
     assert await world.states() == {"accepted": 1, "no_consent": 1}
+
+
+async def test_a_preview_for_somebody_who_was_merged_is_of_who_they_are_now(world: World) -> None:
+    owner = await world.owner()
+    await world.read(owner, customer(record(1, memberships={2: 2}, first_name="Anna"), 3), redirect(2, 1, 5))
+    found = json.loads(engagement("campaigns", "preview", str(SHIPPED), "--customer", person(2), "--json").stdout)
+    assert (found["verdict"], found["subject"]) == ("send", "Welcome back, Anna")
 
 
 def test_a_question_about_nobody_or_nothing_is_answered_in_words() -> None:
