@@ -14,7 +14,7 @@ from rich.console import Console
 from shared.contracts.topics import REGISTRY
 from shared.local.stack import Stack, StackAddresses
 from shared.local.temporary import temporary_stack
-from tests.benchmarks import cold, gateway, hop, interactions, pipeline, rebuild
+from tests.benchmarks import cold, gateway, hop, interactions, pipeline, rebuild, record_read
 from tests.benchmarks.bare_fold import totals
 from tests.benchmarks.baskets import (
     BASKETS,
@@ -42,7 +42,7 @@ FOLDS = {
     PLAIN: (Path(sys.executable), "plain_fold"),
 }
 HOPS = {PROFILE: interactions.apart, LINKED: together, MERGING: interactions.merging}
-ROWS: Sequence[Measure] = (cold.measure, rebuild.measure)
+ROWS: Sequence[Measure] = (cold.measure, rebuild.measure, record_read.measure)
 """Rows of their own beside the throughput table, in the order in which they are measured."""
 
 console = Console(stderr=True, highlight=False)
