@@ -34,12 +34,12 @@ class Pipeline:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self._mailbox = Mailbox()
+        self.mailbox = Mailbox()
 
     @contextmanager
     def running(self) -> Iterator[Mapping[str, str]]:
         with mailbox() as (box, url):
-            self._mailbox = box
+            self.mailbox = box
             yield {
                 "CRM_IDENTITY_SECRET": SECRET,
                 "CRM_ENGAGEMENT_SMTP_URL": url,
@@ -50,7 +50,7 @@ class Pipeline:
     def record(self, number: int) -> Record:
         person = number % PEOPLE
         user = f"user-{person}"
-        call = {"messageId": f"m{number}", "userId": user, "timestamp": _at(number).isoformat(), **_said(number)}
+        call = {"messageId": f"m{number}", "userId": user, "timestamp": time_of(number).isoformat(), **_said(number)}
         who = identity_id(SECRET.encode(), IdentityKind.USER_ID, user)
         return Record(
             RAW_EVENTS.name,
@@ -84,7 +84,7 @@ class Pipeline:
         orders = Counter(record.who for record in events.values() if b"Order Completed" in record.value)
         buyers = {who for who, count in orders.items() if count > 1}
         return [
-            *_ingested(world, sent),
+            *ingested(world, sent),
             *_profiled(world, list(events.values())),
             *_segmented(world, buyers),
             *self._mailed(world, buyers),
@@ -97,7 +97,7 @@ class Pipeline:
             rows = connection.execute("SELECT customer_id, state FROM messages").fetchall()
         found = [] if buyers else ["nobody ordered twice: nothing was proven"]
         found += apart("messages", Counter(buyers), Counter(who for who, _ in rows))
-        mails = self._mailbox.accepted()
+        mails = self.mailbox.accepted()
         people = {identity_id(SECRET.encode(), IdentityKind.USER_ID, f"user-{one}"): one for one in range(PEOPLE)}
         may_be_unknown = self.stage is stages.ENGAGEMENT
         for who, state in rows:
@@ -112,7 +112,7 @@ class Pipeline:
         return found[:10]
 
 
-def _ingested(world: World, sent: Sequence[Record]) -> list[str]:
+def ingested(world: World, sent: Sequence[Record]) -> list[str]:
     """Interactions may repeat, with the same ids; each refused record is in quarantine once and on the dead letters."""
     found = apart(
         "interactions",
@@ -173,18 +173,18 @@ def _said(number: int) -> dict[str, object]:
         return {"type": "identify", "traits": {"email": f"user-{person}@example.com", "plan": f"plan-{number}"}}
     if lap == 1:
         name = "Consent Given" if person % 2 == 0 else "Consent Withdrawn"
-        return _track(name, {"purpose": "marketing", "channel": "email"})
+        return track(name, {"purpose": "marketing", "channel": "email"})
     if (lap + person) % 3:
         total = number % 97 + number % 4 / 4
-        return _track("Order Completed", {"order_id": f"o{number}", "total": total, "currency": "EUR"})
-    return _track("Product Viewed", {"product_id": f"p{number % 7}"})
+        return track("Order Completed", {"order_id": f"o{number}", "total": total, "currency": "EUR"})
+    return track("Product Viewed", {"product_id": f"p{number % 7}"})
 
 
-def _track(event: str, properties: dict[str, object]) -> dict[str, object]:
+def track(event: str, properties: dict[str, object]) -> dict[str, object]:
     return {"type": "track", "event": event, "properties": properties}
 
 
-def _at(number: int) -> datetime:
+def time_of(number: int) -> datetime:
     return START + timedelta(milliseconds=100 * number)
 
 
