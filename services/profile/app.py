@@ -6,7 +6,7 @@ import mode
 
 from services.profile.adapters.postgres_customers import PostgresCustomers
 from services.profile.adapters.postgres_outlet import PostgresOutlet
-from services.profile.adapters.rule_files import identity_rules
+from services.profile.adapters.rule_files import identity_rules, lifecycle_stages
 from services.profile.adapters.sessions import SESSION
 from services.profile.handlers import ProfileHandler
 from services.profile.rebuilding.site import Rules
@@ -32,7 +32,7 @@ class Checker(mode.Service):
 
 def service(settings: ProfileSettings) -> Service:
     """Wire profile."""
-    rules = identity_rules(settings.identity_rules)
+    rules, stages = identity_rules(settings.identity_rules), lifecycle_stages(settings.lifecycle_stages)
 
     def handler(runtime: Runtime) -> ProfileHandler:
         store = PostgresCustomers(runtime.failpoints)
@@ -41,15 +41,15 @@ def service(settings: ProfileSettings) -> Service:
         def count(reason: str, kind: str, refused: int) -> None:
             runtime.metrics.counter(METRIC, reason=reason, kind=kind).inc(refused)
 
-        return ProfileHandler(store, cache, settings.lanes, rules, count_refused=count)
+        return ProfileHandler(store, cache, settings.lanes, rules, count_refused=count, stages=stages)
 
     return Service(
         name="profile",
         inputs=(INTERACTIONS,),
         outputs=(CUSTOMERS, ACTIVITIES),
         handler=handler,
-        outlet=lambda _runtime: PostgresOutlet(),
-        background=lambda runtime: [Checker(EqualityCheck(runtime, settings, Rules(rules)))],
+        outlet=lambda _runtime: PostgresOutlet(stages),
+        background=lambda runtime: [Checker(EqualityCheck(runtime, settings, Rules(rules, stages)))],
         stage="profile",
         session=SESSION,
     )

@@ -9,6 +9,7 @@ import msgspec
 from services.profile.domain import fold
 from services.profile.domain.clusters import Cluster, Stored
 from services.profile.domain.event import Event
+from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.record import Portrait, portray
 from services.profile.domain.settling import Household, RegionChange, Settled, Settlement, Telling
 from services.profile.domain.state import State, own
@@ -75,10 +76,11 @@ class _Draft:
 class Folding:
     """Takes the new events of a batch whose owners a settlement tells of."""
 
-    def __init__(self, settlement: Settlement, lanes: int, now: datetime) -> None:
+    def __init__(self, settlement: Settlement, lanes: int, now: datetime, stages: Stages = USUAL) -> None:
         self._settlement = settlement
         self._lanes = lanes
         self._now = now
+        self._stages = stages
         self._states: dict[str, State] = {}
         self._drafts = {name: self._draft(household) for name, household in settlement.households.items()}
 
@@ -179,6 +181,7 @@ class Folding:
                     Told(draft.version, draft.state, draft.portrait, draft.household.summary.memberships),
                     draft.subject,
                     draft.accepted_at,
+                    self._stages,
                 ),
             )
             for draft in self._drafts.values()

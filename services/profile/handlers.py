@@ -14,6 +14,7 @@ from services.profile.domain.clusters import Stored
 from services.profile.domain.decisions import Applied
 from services.profile.domain.event import Event
 from services.profile.domain.identity_rules import IdentityRules
+from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.months import split_by_month
 from services.profile.domain.record import portray
 from services.profile.domain.refusals import Refusals
@@ -97,10 +98,12 @@ class ProfileHandler:
         rules: IdentityRules,
         at_once: int = MOST_AT_ONCE,
         count_refused: Count = nowhere,
+        stages: Stages = USUAL,
     ) -> None:
         self._store = store
         self._cache = cache
         self._lanes = lanes
+        self._stages = stages
         self._surveyor = Surveyor(store, cache, rules, at_once)
         self._refusals = RefusalsCounted(count_refused)
         self._docket = Docket(store, self._surveyor)
@@ -137,7 +140,7 @@ class ProfileHandler:
         """Tell duplicates and conflicts from new events, and fold those; or do what the clock brought."""
         if due:
             return self._by_clock(state.heard, now)
-        folding = None if state.settlement is None else Folding(state.settlement, self._lanes, now)
+        folding = None if state.settlement is None else Folding(state.settlement, self._lanes, now, self._stages)
         hashes = dict(state.hashes)
         drafts: dict[str, _Draft] = {}
         outcomes: list[Outcome] = []
@@ -171,7 +174,9 @@ class ProfileHandler:
             )
             publications.append(Publication(topic, draft.lane, event.key, message))
         changes = [_change(draft) for draft in drafts.values()]
-        publications += [_publication(draft, change) for draft, change in zip(drafts.values(), changes, strict=True)]
+        publications += [
+            _publication(draft, change, self._stages) for draft, change in zip(drafts.values(), changes, strict=True)
+        ]
         accounts = said_of_accounts(entry.event for entry in entries)
         if folding is None:
             return Decision(Rows(changes, entries, accounts=accounts), outcomes, publications)
@@ -184,7 +189,7 @@ class ProfileHandler:
     def _by_clock(self, heard: Heard | None, now: datetime) -> Decision[Rows]:
         if heard is None:
             return Decision(Rows((), ()), ())
-        folded = Folding(heard.settlement, self._lanes, now).done()
+        folded = Folding(heard.settlement, self._lanes, now, self._stages).done()
         rows = Rows((), (), folded.graph, folded.remembered, heard.applied)
         return Decision(rows, (), folded.publications, self._wake(folded))
 
@@ -240,6 +245,7 @@ def _change(draft: _Draft) -> Change:
     return Change(draft.owner, draft.key, before, Stored(draft.version, state, portrait))
 
 
-def _publication(draft: _Draft, change: Change) -> Publication:
+def _publication(draft: _Draft, change: Change, stages: Stages) -> Publication:
     told = Told(draft.version, draft.state, change.after.portrait)
-    return Publication(CUSTOMERS.name, draft.lane, draft.key, customer_message(told, draft.subject, draft.accepted_at))
+    message = customer_message(told, draft.subject, draft.accepted_at, stages)
+    return Publication(CUSTOMERS.name, draft.lane, draft.key, message)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.record import NOWHERE_ELSE, Portrait, portray, render
 from services.profile.domain.state import State
 from shared.contracts.customers import CustomerRedirect
@@ -65,7 +66,7 @@ def activity_message(activity: Activity, dedupe_key: str, subject: Subject) -> M
     )
 
 
-def customer_message(customer: Told, subject: Subject, accepted_at: datetime | None) -> Message:
+def customer_message(customer: Told, subject: Subject, accepted_at: datetime | None, stages: Stages = USUAL) -> Message:
     """Render a customer's record; its id is customer and version, its time the last activity's.
 
     `accepted_at` is when the last event of the batch was received, and unknown when the record is sent again later.
@@ -83,7 +84,7 @@ def customer_message(customer: Told, subject: Subject, accepted_at: datetime | N
     ]
     if accepted_at is not None:
         headers.append((ACCEPTED_AT, _encode(accepted_at)[1:-1]))
-    return Message(subject.key, render(subject.customer_id, state, portrait, customer.memberships), headers)
+    return Message(subject.key, render(subject.customer_id, state, portrait, customer.memberships, stages), headers)
 
 
 def redirect_message(redirect: CustomerRedirect, version: int, at: datetime) -> Message:

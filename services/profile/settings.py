@@ -17,6 +17,9 @@ class ProfileSettings(RuntimeSettings):
     identity_rules: Path = Field(
         Path("config/identity.yaml"), description="File that says who is one person: limits, devices, blocked values."
     )
+    lifecycle_stages: Path = Field(
+        Path("config/lifecycle.yaml"), description="File that says how far a relationship has come, and by what signs."
+    )
     check_interval_seconds: float = Field(
         60,
         ge=0,
@@ -52,6 +55,17 @@ class RulesSettings(BaseSettings):
     )
 
 
+class StagesSettings(BaseSettings):
+    """What whoever shows a record needs besides: the worker's stages of the lifecycle."""
+
+    model_config = RuntimeSettings.model_config
+
+    lifecycle_stages: Path = Field(
+        ProfileSettings.model_fields["lifecycle_stages"].default,
+        description=ProfileSettings.model_fields["lifecycle_stages"].description,
+    )
+
+
 class DecidingSettings(NamingSettings, RulesSettings):
     """What a command needs that decides who is one person."""
 
@@ -62,6 +76,10 @@ class RebuildingSettings(LookupSettings):
     identity_rules: Path = Field(
         ProfileSettings.model_fields["identity_rules"].default,
         description=ProfileSettings.model_fields["identity_rules"].description,
+    )
+    lifecycle_stages: Path = Field(
+        ProfileSettings.model_fields["lifecycle_stages"].default,
+        description=ProfileSettings.model_fields["lifecycle_stages"].description,
     )
     lanes: int = Field(
         ProfileSettings.model_fields["lanes"].default,

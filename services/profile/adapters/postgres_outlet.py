@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 
 from services.profile.adapters.partitions import statement
 from services.profile.domain.clusters import load_summary
+from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.months import split_by_month
 from services.profile.domain.state import load
 from services.profile.messages import (
@@ -52,6 +53,9 @@ class RowMissingError(FatalError):
 
 class PostgresOutlet:
     """Renders activities from the timeline, byte for byte as at COMMIT, and customers as they are now."""
+
+    def __init__(self, stages: Stages = USUAL) -> None:
+        self.stages = stages
 
     async def render(self, connection: AsyncConnection, topic: str, keys: Sequence[bytes]) -> Sequence[Message]:
         """Render one message per publication key, in their order.
@@ -99,7 +103,7 @@ class PostgresOutlet:
     async def _customers(self, connection: AsyncConnection, keys: Sequence[bytes]) -> dict[bytes, Message]:
         cursor = connection.cursor(binary=True)
         await cursor.execute(_CUSTOMERS, (uuids(sorted(set(keys))),))
-        return {row[0]: _told(*row) for row in await cursor.fetchall()}
+        return {row[0]: _told(*row, stages=self.stages) for row in await cursor.fetchall()}
 
 
 def activity_of(row: Sequence[Any]) -> Activity:
@@ -132,6 +136,8 @@ def _told(
     packed: bytes | None,
     joined: bytes | None,
     now: datetime,
+    *,
+    stages: Stages,
 ) -> Message:
     name = key.hex()
     if root is not None and root != key:
@@ -143,7 +149,7 @@ def _told(
         version, doc, memberships = cluster_version, joined if summary.active else None, summary.memberships
     if doc is None:
         return removal_message(name, version, now)
-    return customer_message(Told(version, load(doc), None, memberships), subject_of(name), None)
+    return customer_message(Told(version, load(doc), None, memberships), subject_of(name), None, stages)
 
 
 def _customer_key(text: bytes) -> bytes | None:

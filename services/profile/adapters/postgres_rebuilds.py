@@ -8,13 +8,14 @@ from psycopg import AsyncConnection
 
 from services.profile.domain.clusters import Cluster, dump
 from services.profile.domain.comparing import Difference
+from services.profile.domain.lifecycle import Stages
 from services.profile.domain.state import dump as dump_state
 from shared.runtime.arrays import byteas, int8s, texts, uuids
 from shared.runtime.errors import StaleStateError
 
 _COLUMNS = "id, phase, uuid_send(last_identity), identities, events, compared, different, switched, rules"
 _OPEN = f"SELECT {_COLUMNS} FROM rebuilds WHERE ended_at IS NULL"  # noqa: S608 - our own words only
-_BEGIN = f"INSERT INTO rebuilds (phase, rules) VALUES ('comparing', %s) RETURNING {_COLUMNS}"  # noqa: S608 - as above
+_BEGIN = f"INSERT INTO rebuilds (phase, rules, stages) VALUES ('comparing', %s, %s) RETURNING {_COLUMNS}"  # noqa: S608 - as above
 _GIVE_UP = "UPDATE rebuilds SET ended_at = clock_timestamp() WHERE ended_at IS NULL"
 _FORGET = "DELETE FROM rebuild_differences"
 _COMPARED = """
@@ -35,6 +36,7 @@ _SWITCHED = "UPDATE rebuild_differences SET switched = true WHERE customer_id = 
 _COUNT = "UPDATE rebuilds SET switched = switched + %s WHERE id = %s"
 _SHOWN = "SELECT uuid_send(customer_id), path FROM rebuild_differences ORDER BY customer_id LIMIT %s"
 _MANY = "SELECT count(*) FROM identities"
+_STAGES = "SELECT stages FROM rebuilds WHERE phase = 'done' ORDER BY id DESC LIMIT 1"
 _LANES = "SELECT max(lane) + 1 FROM lanes"
 _PLACE = """
     INSERT INTO customers (root, version, summary, joined) SELECT * FROM unnest(%s, %s, %s, %s)
@@ -46,6 +48,9 @@ _CLAIM_CHECK = """
     RETURNING uuid_send(last_identity)
 """
 _LEAVE_CHECK = "UPDATE checks SET last_identity = %s::uuid"
+
+_encoder = msgspec.msgpack.Encoder()
+_stages = msgspec.msgpack.Decoder(Stages)
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -76,15 +81,23 @@ async def read_open(connection: AsyncConnection) -> Progress | None:
     return None if row is None else Progress(*row)
 
 
-async def begin(connection: AsyncConnection, rules: bytes) -> Progress:
+async def begin(connection: AsyncConnection, rules: bytes, stages: Stages) -> Progress:
     """Begin a rebuild by these rules; one that was under way ends, and what it found is forgotten."""
     await connection.execute(_GIVE_UP)
     await connection.execute(_FORGET)
     cursor = connection.cursor(binary=True)
-    await cursor.execute(_BEGIN, (rules,))
+    await cursor.execute(_BEGIN, (rules, _encoder.encode(stages)))
     row = await cursor.fetchone()
     assert row is not None  # noqa: S101 - an INSERT with RETURNING gives one row
     return Progress(*row)
+
+
+async def read_stages(connection: AsyncConnection) -> Stages | None:
+    """Return the stages that the last rebuild which came to its end went by."""
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(_STAGES)
+    row = await cursor.fetchone()
+    return None if row is None else _stages.decode(row[0])
 
 
 async def compared(

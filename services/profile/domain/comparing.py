@@ -18,7 +18,7 @@ from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.join import join
 from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.links import Link, Node
-from services.profile.domain.record import record_of
+from services.profile.domain.record import lifecycle_of, record_of
 from services.profile.domain.recounting import Recounted
 from services.profile.domain.registers import united
 from services.profile.domain.state import State
@@ -44,9 +44,14 @@ class Compared(msgspec.Struct, frozen=True):
     """Every identity of a customer that differs."""
 
 
-def compare(held: Holdings, told: Recounted, rules: IdentityRules, stages: Stages = USUAL) -> Compared:
-    """Compare rows with what their events say: `held` is whole, and so are the regions in `told`."""
-    return _Comparison(held, told, rules, stages).result()
+def compare(
+    held: Holdings, told: Recounted, rules: IdentityRules, stages: Stages = USUAL, published: Stages | None = None
+) -> Compared:
+    """Compare rows with what their events say: `held` is whole, and so are the regions in `told`.
+
+    Records that were `published` by other stages differ where those tell another lifecycle.
+    """
+    return _Comparison(held, told, rules, (stages, published or stages)).result()
 
 
 def joined(members: Iterable[str], told: Recounted) -> State | None:
@@ -62,11 +67,11 @@ def known_as(members: Iterable[str], told: Recounted) -> dict[str, IdentityRef]:
 
 
 class _Comparison:
-    def __init__(self, held: Holdings, told: Recounted, rules: IdentityRules, stages: Stages) -> None:
+    def __init__(self, held: Holdings, told: Recounted, rules: IdentityRules, stages: tuple[Stages, Stages]) -> None:
         self._held = held
         self._told = told
         self._rules = rules
-        self._stages = stages
+        self._stages, self._published = stages
         self._links = _by_end(told.links, held.links)
 
     def result(self) -> Compared:
@@ -118,7 +123,7 @@ class _Comparison:
         if live is None or state is None:
             path = None if live is state and self._is_blank(component) else "$"
         else:
-            path = None if live == state else self._first_path(name, live, state)
+            path = self._moved_on(live) if live == state else self._first_path(name, live, state)
         if path is not None or not seated:
             return path
         for node in component.members:
@@ -134,6 +139,11 @@ class _Comparison:
         state = cluster.state
         known = known_as([node.id for node in component.members], self._told)
         return state == State(state.first_at, state.last_at, known)
+
+    def _moved_on(self, state: State) -> str | None:
+        if self._published == self._stages or lifecycle_of(state, self._published) is lifecycle_of(state, self._stages):
+            return None
+        return "$.lifecycle"
 
     def _first_path(self, name: str, live: State, state: State) -> str:
         one, other = (json.loads(canonical(record_of(name, some, self._stages))) for some in (live, state))

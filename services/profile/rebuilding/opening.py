@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from psycopg_pool import AsyncConnectionPool
 
 from services.profile.adapters.postgres_customers import PostgresCustomers
-from services.profile.adapters.rule_files import identity_rules
+from services.profile.adapters.rule_files import identity_rules, lifecycle_stages
 from services.profile.adapters.sessions import SESSION
 from services.profile.rebuilding.site import Rules, Site
 from services.profile.settings import RebuildingSettings
@@ -27,7 +27,7 @@ async def site_of(settings: RebuildingSettings) -> AsyncIterator[Site]:
         WrongRulesError: the rules can't be used.
         psycopg_pool.PoolTimeout: the database cannot be reached.
     """
-    rules = Rules(identity_rules(settings.identity_rules))
+    rules = Rules(identity_rules(settings.identity_rules), lifecycle_stages(settings.lifecycle_stages))
     options = " ".join(f"-c {name}={value}" for name, value in _OPTIONS.items())
     async with AsyncConnectionPool(
         settings.database_url.get_secret_value(),

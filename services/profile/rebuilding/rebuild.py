@@ -6,6 +6,7 @@ Each step is one transaction with its progress, so a rebuild that was killed goe
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import msgspec
 from psycopg import AsyncConnection
@@ -14,6 +15,7 @@ from services.profile.adapters import postgres_rebuilds, search_terms
 from services.profile.adapters.postgres_rebuilds import Progress
 from services.profile.adapters.postgres_recount import Rulings, see_one_moment, whose_turn
 from services.profile.domain.comparing import Compared, Difference, compare
+from services.profile.domain.lifecycle import USUAL
 from services.profile.rebuilding import ledger
 from services.profile.rebuilding.gathering import Gathered, gather
 from services.profile.rebuilding.site import Site
@@ -67,6 +69,7 @@ class Rebuild:
         """
         async with self._alone():
             await self._require_lanes()
+            await self._remember_stages()
             at = await self._progress()
             if at.phase == "comparing":
                 await self._compare(at)
@@ -106,13 +109,20 @@ class Rebuild:
                 f"profile works with {lanes} lanes, not {self._site.lanes}: set CRM_LANES as it has it"
             )
 
+    async def _remember_stages(self) -> None:
+        # What no row holds: by which stages the records were drawn that stand on the topic.
+        async with self._site.pool.connection() as connection:
+            before = await postgres_rebuilds.read_stages(connection)
+        rules = msgspec.structs.replace(self._site.rules, published=before or USUAL)
+        self._site = replace(self._site, rules=rules)
+
     async def _progress(self) -> Progress:
         rules = self._site.rules.digest
         async with self._site.pool.connection() as connection:
             known = await postgres_rebuilds.read_open(connection)
             if known is not None and known.rules == rules:
                 return known
-            return await postgres_rebuilds.begin(connection, rules)
+            return await postgres_rebuilds.begin(connection, rules, self._site.rules.stages)
 
     async def _compare(self, at: Progress) -> None:
         site = self._site
@@ -185,5 +195,8 @@ async def look(connection: AsyncConnection, site: Site, rulings: Rulings, after:
         if not turn:
             return None
         gathered = await gather(connection, site.store, site.rules.identity, rulings, {key.hex() for key in turn})
-    found = await asyncio.to_thread(compare, gathered.held, gathered.told, site.rules.identity, site.rules.stages)
+    rules = site.rules
+    found = await asyncio.to_thread(
+        compare, gathered.held, gathered.told, rules.identity, rules.stages, rules.published
+    )
     return Looked(turn[-1], len(gathered.held.identities), gathered, found)

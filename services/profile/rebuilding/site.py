@@ -16,10 +16,14 @@ from shared.runtime.transaction import Transactions
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """What records are made by: who is one person, and how far a relationship has come."""
+    """What records are made by: who is one person, and how far a relationship has come.
+
+    `published` are the stages that records on the topic were drawn by, where that is to be looked at.
+    """
 
     identity: IdentityRules
     stages: Stages = USUAL
+    published: Stages | None = None
 
     @property
     def digest(self) -> bytes:

@@ -30,11 +30,11 @@ async def right(connection: AsyncConnection, site: Site, rulings: Rulings, who: 
     async with connection.transaction():
         await see_one_moment(connection)
         gathered = await gather(connection, site.store, site.rules.identity, rulings, {who})
-    found = compare(gathered.held, gathered.told, site.rules.identity, site.rules.stages)
+    found = compare(gathered.held, gathered.told, site.rules.identity, site.rules.stages, site.rules.published)
     if not found.differences:
         return None
     mended = mend(gathered.held, gathered.told, found.unlike, site.rules.identity)
-    folding = Folding(mended.settlement, site.lanes, site.clock.now())
+    folding = Folding(mended.settlement, site.lanes, site.clock.now(), site.rules.stages)
     folding.restate(mended.states)
     return Right(folding.done(), dict(gathered.lost))
 

@@ -38,7 +38,8 @@ _REBUILDS = """
         compared      bigint      NOT NULL DEFAULT 0,
         different     bigint      NOT NULL DEFAULT 0,
         switched      bigint      NOT NULL DEFAULT 0,
-        rules         bytea       NOT NULL
+        rules         bytea       NOT NULL,
+        stages        bytea       NOT NULL
     )
 """
 _ONE_AT_A_TIME = "CREATE UNIQUE INDEX rebuilds_one_at_a_time ON profile.rebuilds ((true)) WHERE ended_at IS NULL"

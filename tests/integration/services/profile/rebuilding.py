@@ -10,6 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from services.profile.adapters.postgres_customers import PostgresCustomers
 from services.profile.domain.identity_rules import IdentityRules
+from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.state import dump, load
 from services.profile.rebuilding.rebuild import Outcome, Rebuild
 from services.profile.rebuilding.site import Rules, Site
@@ -42,14 +43,16 @@ class Watched:
 
 
 @asynccontextmanager
-async def site_on(database_url: str, rules: IdentityRules, at_once: int = 500) -> AsyncIterator[Watched]:
+async def site_on(
+    database_url: str, rules: IdentityRules, at_once: int = 500, stages: Stages = USUAL
+) -> AsyncIterator[Watched]:
     """Open a site on a database."""
     async with AsyncConnectionPool(
         database_url, kwargs={"options": OPTIONS}, min_size=1, max_size=3, open=False
     ) as pool:
         transactions = Transactions(pool, Claims("crm-profile"), NullFailpoints())
         store = PostgresCustomers(NullFailpoints())
-        watched = Watched(Site(pool, transactions, store, Rules(rules), LANES, SystemClock(), at_once))
+        watched = Watched(Site(pool, transactions, store, Rules(rules, stages), LANES, SystemClock(), at_once))
 
         def note(committed: Sequence[Committed]) -> None:
             for run in committed:
