@@ -31,8 +31,7 @@ class Households(BatchingSink):  # type: ignore[misc]  # it lies in another envi
     def add(self, *arguments: Any, **named: Any) -> None:
         self._watch.begin()
         super().add(*arguments, **named)
-        # From the second record on nothing of ours stands between.
-        self.add = super().add  # type: ignore[method-assign]
+        self.add = super().add  # type: ignore[method-assign]  # from the second record on nothing of ours is between
 
     def write(self, batch: SinkBatch) -> None:
         upsert(self._connection, self._table, fold(item.value for item in batch))
