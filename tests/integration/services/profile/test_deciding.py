@@ -131,6 +131,15 @@ async def test_who_is_split_off_stays_off(ask: Ask, connection: AsyncConnection)
 
 
 @pytest.mark.usefixtures("clock")
+async def test_a_split_parts_what_was_merged_by_hand_too(ask: Ask) -> None:
+    before = [await shown(ask, who) for who in ("user_id:u-1", "user_id:u-2")]
+    await done(ask, "merge", "user_id:u-1", "user_id:u-2")
+    parted = await done(ask, "split", "user_id:u-1", "user_id:u-2", "anonymous_id:an-2")
+    assert parted["preview"]["parted"] is True
+    assert [await shown(ask, who) for who in ("user_id:u-1", "user_id:u-2")] == before
+
+
+@pytest.mark.usefixtures("clock")
 async def test_a_block_parts_and_its_end_links_again(ask: Ask) -> None:
     before = await shown(ask, "user_id:u-1")
     await done(ask, "block", "anonymous_id:an-1", "--why", "a kiosk")
