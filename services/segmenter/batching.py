@@ -9,8 +9,8 @@ from services.segmenter.domain.catalogue import Catalogue
 from services.segmenter.domain.customer import (
     UNKNOWN,
     Customer,
+    accompanied,
     changed,
-    own_tallies,
     tied,
     vacated,
     with_event,
@@ -128,14 +128,14 @@ class Batch:
             named = changed(before, customer_version=max(before.customer_version, said.customer_version))
             before, transitions = rejudge(self._catalogue, (), before, named, now, parted=False)
             self._note(customer_id, draft, transitions, None)
+        if customer_id != identity:
+            before = accompanied(before, now)
         after = with_event(before, said.name, said.at, said.customer_version if its_own else 0, now)
         if customer_id == identity:
             after = with_own_event(after, said.name, said.at, now)
         else:
             member = self._draft(identity, lane_of(identity, self._lanes))
             member.customer = with_own_event(member.customer, said.name, said.at, now)
-            if after.ties is None or after.ties.own is None:
-                after = tied(after, own=own_tallies(before))
         self._react(customer_id, draft, before, after, said)
         return APPLIED
 
@@ -176,7 +176,7 @@ class Batch:
 
     def _vacated(self, said: Vacated, lane: int) -> Outcome:
         before = self._current(said.customer)
-        after = vacated(before, said.order)
+        after = vacated(before, said.order, self._now)
         if after is None:
             return DUPLICATE
         draft = self._draft(said.customer, lane)

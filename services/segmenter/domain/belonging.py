@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
-from services.segmenter.domain.customer import UNKNOWN, Customer, own_tallies, tied
+from services.segmenter.domain.customer import UNKNOWN, Customer, accompanied, changed, own_tallies, tied
 from services.segmenter.domain.tallies import Tally, joined
 
 Rows = Mapping[str, Customer]
@@ -91,6 +91,8 @@ class Moving:
 
     def relocate(self, now: int) -> Relocation:
         """Count every identity's own for the customer it belongs to now; all that is `wanting` must have been read."""
+        if not self._moves:
+            return Relocation({}, frozenset())
         torn = {root for root in self._moved if self._is_torn(root)}
         left = {root for root in self._moved if root not in torn and self._owner(root) != root}
         parts: dict[str, list[tuple[str, Mapping[str, Tally]]]] = {}
@@ -100,7 +102,7 @@ class Moving:
                 parts.setdefault(self._owner(identity), []).append((identity, own_tallies(row)))
             elif identity in left:
                 parts.setdefault(self._owner(identity), []).append((identity, row.tallies))
-        rows = {identity: self._tied(identity) for identity in self._moves}
+        rows = {identity: self._tied(identity, now) for identity in self._moves}
         touched = torn | left | {root for root, some in parts.items() if any(map(self._counts, some))}
         for root in sorted(touched):
             row = rows.get(root) or self._rows.get(root, UNKNOWN)
@@ -123,11 +125,11 @@ class Moving:
             return _customer_of(self._rows.get(identity))
         return None if move.customer == identity else move.customer
 
-    def _tied(self, identity: str) -> Customer:
+    def _tied(self, identity: str, now: int) -> Customer:
         row, move = self._rows.get(identity, UNKNOWN), self._moves[identity]
-        away = move.customer != identity
-        own = own_tallies(row) if away else None if row.ties is None else row.ties.own
-        return tied(row, membership=move.membership, customer=move.customer if away else None, own=own)
+        if move.customer == identity:
+            return tied(row, membership=move.membership, customer=None)
+        return tied(accompanied(row, now), membership=move.membership, customer=move.customer)
 
     def _counts(self, part: tuple[str, Mapping[str, Tally]]) -> bool:
         identity, tallies = part
@@ -137,7 +139,6 @@ class Moving:
         self, root: str, row: Customer, parts: Iterable[tuple[str, Mapping[str, Tally]]], now: int
     ) -> Customer:
         parts = list(parts)
-        own = own_tallies(row)
         alone = all(identity == root for identity, _ in parts) and _customer_of(row) is None
         whole = joined((tallies for _, tallies in parts), now)
         carried = dict((row.ties and row.ties.carried) or {})
@@ -147,8 +148,5 @@ class Moving:
                     since = standing.at if standing.inside else standing.kept
                     if since is not None:
                         carried[segment] = min(since, carried.get(segment, since))
-        counted = tied(row, own=None if alone else own, carried=carried or None)
-        return Customer(
-            counted.incarnation, counted.version, counted.customer_version, counted.record, whole,
-            counted.standings, counted.due, counted.ties,
-        )  # fmt: skip
+        counted = tied(row, own=None) if alone else accompanied(row, now)
+        return changed(tied(counted, carried=carried or None), tallies=whole)

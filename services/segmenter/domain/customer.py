@@ -11,7 +11,8 @@ from shared.contracts.envelope import Order
 class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a customer stands in one segment: in or out since `at`, after `sequence` changes, by which definition.
 
-    `kept` is since when they had been in, of somebody whom a merge or its undoing took out: the opposite restores it.
+    `kept` is, of somebody out, since when they had been in, for a merge or its undoing to restore; of somebody in, when
+    a merge let them in.
     """
 
     inside: bool
@@ -28,7 +29,7 @@ class Ties(msgspec.Struct, frozen=True, array_like=True):
     as only others named it; `own` is what was done by it alone, absent if that is all there is. As a customer it is
     `gone` while a redirect or a removal stands under its id; its last record named `identities` and, of those that had
     another customer before, what `heard` is a digest of. `carried` is since when those who became part of it had been
-    in each segment.
+    in each segment, `together` since when it has not been alone, or was not.
     """
 
     membership: int = 0
@@ -38,6 +39,7 @@ class Ties(msgspec.Struct, frozen=True, array_like=True):
     heard: bytes = b""
     identities: int = 0
     carried: dict[str, int] | None = None
+    together: int = 0
 
 
 class Customer(msgspec.Struct, frozen=True, array_like=True):
@@ -96,6 +98,14 @@ def tied(customer: Customer, /, **fields: Any) -> Customer:
     return changed(customer, ties=msgspec.structs.replace(customer.ties or UNTIED, **fields))
 
 
+def accompanied(customer: Customer, now: int) -> Customer:
+    """Return the customer with its own identity's tallies apart, as whoever is not alone has them."""
+    ties = customer.ties
+    if ties is not None and ties.own is not None:
+        return customer
+    return tied(customer, own=customer.tallies, together=now)
+
+
 def own_tallies(customer: Customer) -> dict[str, Tally]:
     """Return what was done by the identity of this id alone."""
     ties = customer.ties
@@ -145,7 +155,7 @@ def with_record(customer: Customer, order: Order, record: bytes | None) -> Custo
     )
 
 
-def vacated(customer: Customer, order: Order) -> Customer | None:
+def vacated(customer: Customer, order: Order, now: int) -> Customer | None:
     """Take over that the id is no customer's any more, or nothing if that is not later than what is known.
 
     What was done by it stays: it counts for whoever it belongs to now.
@@ -159,7 +169,9 @@ def vacated(customer: Customer, order: Order) -> Customer | None:
         customer_version=max(customer.customer_version, order.number),
         record=None,
     )
-    return tied(gone, gone=True)
+    ties = customer.ties
+    alone = ties is None or ties.own is None
+    return tied(gone, gone=True, together=now) if alone else tied(gone, gone=True)
 
 
 def _is_later(customer: Customer, order: Order) -> bool:

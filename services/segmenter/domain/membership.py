@@ -121,7 +121,11 @@ def _inside(customer: Customer, segment: str) -> bool:
 def _transition(segment: Segment, customer: Customer, cause: Cause, at: int, now: int, *, inside: bool) -> Transition:
     last = customer.standings.get(segment.name, OUT)
     # A late event must not make somebody leave before they entered.
-    standing = Standing(inside, last.sequence + 1, max(at, last.at), segment.version)
+    kept = None
+    if not inside and customer.ties is not None and customer.ties.own is not None:
+        # It may be somebody else's doing, who is parted from them one day: then they never left a stay of their own.
+        kept = last.at if last.kept is None else None
+    standing = Standing(inside, last.sequence + 1, max(at, last.at), segment.version, kept)
     return Transition(segment.name, standing, cause, explain(segment.rule, customer, now), customer.customer_version)
 
 

@@ -28,26 +28,53 @@ def rejudge(
     for segment, truth in differing(catalogue, awake, before, after, now):
         last = after.standings.get(segment.name, OUT)
         if truth:
-            at, kept = _since(segment, after, last, now, parted=parted), None
+            at = _since(segment, after, last, now, parted=parted)
+            kept = None if parted or at == last.kept else now
         else:
             at, kept = max(now, last.at), last.at
         standing = Standing(truth, last.sequence + 1, at, segment.version, kept)
         reason = explain(segment.rule, after, now)
         transitions.append(Transition(segment.name, standing, MERGE, reason, after.customer_version))
+    if parted and before.known:
+        transitions += _begun_anew(awake, after, transitions, now)
     return moved(after, transitions), transitions
 
 
+def _begun_anew(
+    awake: Iterable[Segment], customer: Customer, changes: Sequence[Transition], now: int
+) -> list[Transition]:
+    """End the stays that somebody held who is gone, and begin those that are the customer's own, which are shorter."""
+    found = []
+    judged = {transition.segment for transition in changes}
+    for segment in awake:
+        standing = customer.standings.get(segment.name, OUT)
+        if not standing.inside or segment.name in judged or not segment.holds(customer, now):
+            continue
+        began = _began(segment, customer, -NEVER, now)
+        # A stay that a merge began was never theirs alone; another was, as far as it began before they were together.
+        if began > (standing.at if standing.kept is not None else max(standing.at, _together(customer))):
+            reason, version = explain(segment.rule, customer, now), customer.customer_version
+            for inside, at in ((False, now), (True, began)):
+                standing = Standing(inside, standing.sequence + 1, at, segment.version)
+                found.append(Transition(segment.name, standing, MERGE, reason, version))
+    return found
+
+
 def _since(segment: Segment, customer: Customer, last: Standing, now: int, *, parted: bool) -> int:
+    if parted:
+        began = _began(segment, customer, -NEVER, now)
+        if began > _together(customer) or (last.kept is None and began > -NEVER):
+            return began
+        if last.kept is not None:
+            return last.kept
+    elif last.kept is not None and _began(segment, customer, last.at, now) <= last.at:
+        return last.kept
     carried = customer.ties.carried if customer.ties else None
-    kept = last.kept if last.kept is not None else carried.get(segment.name) if carried else None
-    if not parted:
-        return now if kept is None else kept
-    # Of their own stay only what came after they were taken out is in question.
-    start = last.at if last.kept is not None else -NEVER
-    began = _began(segment, customer, start, now)
-    if began > start:
-        return began
-    return now if kept is None else kept
+    return carried.get(segment.name, now) if carried else now
+
+
+def _together(customer: Customer) -> int:
+    return customer.ties.together if customer.ties else 0
 
 
 def _began(segment: Segment, customer: Customer, start: int, now: int) -> int:

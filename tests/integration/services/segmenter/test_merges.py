@@ -199,19 +199,19 @@ async def test_a_new_definition_judges_merged_customers_by_all_that_was_done(wor
 
 
 async def test_explain_says_whose_an_absorbed_customer_is_now(world: World, profile: Profile) -> None:
-    world.define(LATELY)
+    world.define(ONCE)
     profile.event(EVA, "Order", START)
     profile.event(ADA, "View", START)
     profile.merge(EVA, ADA)
     await hear(world, profile)
-    found = json.loads(CliRunner().invoke(app, ["explain", "lately", EVA, "--json"]).stdout)
+    found = json.loads(CliRunner().invoke(app, ["explain", "once", EVA, "--json"]).stdout)
     assert (found["inside"], found["redirected_to"], found["why"], found["next_change_at"]) == (False, ADA, [], None)
-    shown = CliRunner().invoke(app, ["explain", "lately", EVA]).stdout
+    shown = CliRunner().invoke(app, ["explain", "once", EVA]).stdout
     # A title goes on in the next line wherever its table ends.
     assert f"{EVA}ispartof{ADA}now,out" in "".join(shown.split())
-    found = json.loads(CliRunner().invoke(app, ["explain", "lately", ADA, "--json"]).stdout)
+    found = json.loads(CliRunner().invoke(app, ["explain", "once", ADA, "--json"]).stdout)
     assert (found["inside"], found["redirected_to"]) == (True, None)
-    assert found["why"] == [{"rule": "count(Order, 1 hour) >= 1", "value": 1}]
+    assert found["why"] == [{"rule": "count(Order) == 1", "value": 1}]
     assert [entry["cause"] for entry in found["history"]] == [{"kind": "merge"}]
 
 

@@ -9,7 +9,7 @@ from services.segmenter.domain.instants import instant
 from services.segmenter.domain.tallies import Tally, joined, noted
 from shared.contracts.topics import CUSTOMERS
 from shared.runtime.records import PlainRecord
-from tests.property.services.segmenter.merging_world import PEOPLE, START, Profile, Segmenter
+from tests.property.services.segmenter.merging_world import CATALOGUE, PEOPLE, START, Profile, Segmenter
 
 _AGES = st.one_of(st.integers(0, 5000), st.sampled_from([3599, 3600, 3601, 10, 20]))
 _EVENTS = st.tuples(st.just("event"), st.integers(0, 4), st.sampled_from(["Order", "Order", "View"]), _AGES)
@@ -126,6 +126,49 @@ def test_a_merge_and_its_undoing_leave_no_trace_in_memberships(
     for reader in (segmenter, never):
         reader.later(0)
     assert segmenter.members() == never.members()
+    assert segmenter.due == never.due
+
+
+_LATER = st.sampled_from([1, 607, 1801, 3583, 3613])
+_MEANWHILE = st.lists(st.tuples(st.integers(0, 4), st.sampled_from(["Order", "Order", "View"]), _LATER), max_size=4)
+
+
+@given(before=_MEANWHILE, during=_MEANWHILE, merged=st.permutations(PEOPLE), size=st.integers(2, 3), order=orders)
+def test_what_is_done_while_merged_counts_after_the_undoing_as_if_there_had_been_no_merge(
+    before: Sequence[tuple[int, str, int]],
+    during: Sequence[tuple[int, str, int]],
+    merged: list[str],
+    size: int,
+    order: Random,
+) -> None:
+    profile, segmenter = Profile(), Segmenter()
+    apart, never = Profile(), Segmenter()
+
+    def go_on(events: Sequence[tuple[int, str, int]]) -> None:
+        for who, what, seconds in events:
+            for world, reader in ((profile, segmenter), (apart, never)):
+                reader.later(seconds)
+                world.event(PEOPLE[who], what, reader.now)
+                deliver(reader, reading(world.said, order), order)
+                world.said.clear()
+
+    go_on([*((who, "View", 1) for who in range(len(PEOPLE))), *before])
+    for one in merged[1:size]:
+        profile.merge(one, merged[0])
+    go_on(during)
+    for one in order.sample(merged[1:size], size - 1):
+        profile.part([one])
+    deliver(segmenter, reading(profile.said, order), order)
+    for reader in (segmenter, never):
+        reader.later(1)
+    assert set(segmenter.members()) == set(never.members())
+    # When a record let them in is told by the records that were read, and there was none of them alone.
+    counted = {segment.name for segment in CATALOGUE.timed}
+    ours, theirs = (
+        {place: since for place, since in reader.members().items() if place[0] in counted}
+        for reader in (segmenter, never)
+    )
+    assert ours == theirs, (set(ours.items()) - set(theirs.items()), set(theirs.items()) - set(ours.items()))
     assert segmenter.due == never.due
 
 
