@@ -133,6 +133,7 @@ class Platform:
             "CRM_DATABASE_URL": addresses.database_url,
             "CRM_IDENTITY_SECRET": self._environment.get("CRM_IDENTITY_SECRET") or self._secrets.get("identity"),
             "CRM_PROFILE_IDENTITY_RULES": str(self._config / "identity.yaml"),
+            "CRM_PROFILE_LIFECYCLE_STAGES": str(self._config / "lifecycle.yaml"),
             "CRM_SEGMENTER_DEFINITIONS_DIR": str(self._config / "segments"),
             "CRM_ENGAGEMENT_CAMPAIGNS_DIR": str(self._config / "campaigns"),
         }
