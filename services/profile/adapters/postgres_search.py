@@ -56,7 +56,7 @@ class Hits(msgspec.Struct, frozen=True):
 
 
 def search(connection: Connection, text: str, most: int, after: Spelt | Alike | None = None) -> Hits:
-    """Find customers of whom a term begins as `text` does, in the order of terms, and after those the similar ones.
+    """Find customers of whom a term begins as `text` does, in the order of terms; then, on further pages, similar ones.
 
     Each customer is found once, under its present id, whatever it is found by. What nobody can be found by finds
     nobody.
@@ -64,18 +64,19 @@ def search(connection: Connection, text: str, most: int, after: Spelt | Alike | 
     wanted = finding.wanted(text)
     if not wanted:
         return Hits((), None)
-    found: list[tuple[str, bytes]] = []
     if not isinstance(after, Alike):
         rows = _spelt(connection, wanted, most + 1, after)
-        found = [(term, customer) for term, _, customer in rows[:most]]
+        found = _hits(connection, [(term, customer) for term, _, customer in rows[:most]])
         if len(rows) > most:
-            last = rows[most - 1]
-            return Hits(_hits(connection, found), Spelt(last[0], last[1]))
+            return Hits(found, Spelt(rows[most - 1][0], rows[most - 1][1]))
+        if len(wanted) < LEAST_LETTERS:
+            return Hits(found, None)
+        if rows:
+            # What is similar costs a hundred times as much, and is seldom wanted beside what begins so.
+            return Hits(found, Alike(0))
     seen = after.seen if isinstance(after, Alike) else 0
-    alike = _alike(connection, wanted)[seen:] if len(wanted) >= LEAST_LETTERS else []
-    room = most - len(found)
-    found += alike[:room]
-    return Hits(_hits(connection, found), Alike(seen + room) if len(alike) > room else None)
+    alike = _alike(connection, wanted)[seen:]
+    return Hits(_hits(connection, alike[:most]), Alike(seen + most) if len(alike) > most else None)
 
 
 def waiting(connection: Connection, most: int) -> int:

@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from psycopg import AsyncConnection
 from typer.testing import CliRunner, Result
 
+from services.profile.adapters import search_terms
 from services.profile.cli.customers import app
 from shared.contracts.identities import identity_id
 from tests.integration.services.profile.test_postgres_customers import commit, new_handler
@@ -76,6 +78,64 @@ async def test_a_timeline_shows_the_newest_first(ask: Ask) -> None:
     table = ask("timeline", U1)
     assert "Order Completed" in table.stdout
     assert "[/red] Wien" in table.stdout
+
+
+async def test_a_timeline_goes_on_at_its_cursor_and_keeps_to_a_family(ask: Ask) -> None:
+    page = ask("timeline", U1, "--last", "2")
+    cursor = page.stderr.rpartition("--cursor ")[2].strip()
+    first, rest = (
+        json.loads(ask("timeline", U1, "--last", "2", "--json", *more).stdout) for more in ((), ("--cursor", cursor))
+    )
+    assert first["next"] == cursor
+    assert rest["next"] is None
+    seen = [one["message_id"] for one in (*first["activities"], *rest["activities"])]
+    assert sorted(seen) == ["m-1", "m-2", "m-3"]
+    orders = json.loads(ask("timeline", U1, "--family", "order", "--json").stdout)["activities"]
+    assert [one["message_id"] for one in orders] == ["m-2"]
+
+
+async def test_an_id_that_another_customer_took_in_leads_there_and_says_so(ask: Ask) -> None:
+    mail = identity_id(SECRET, "email", "eva@example.com")
+    shown = ask("show", mail)
+    assert f"{mail} is {U1} now." in shown.stderr
+    document = json.loads(ask("show", mail, "--json").stdout)
+    assert (document["redirected_from"], document["customer"]["customer_id"]) == (mail, U1)
+
+
+async def test_what_was_said_of_a_trait_is_told_with_why_it_counts(ask: Ask) -> None:
+    shown = ask("history", "user_id:u-1", "city")
+    assert shown.exit_code == 0, shown.output
+    for text in ("[/red] Wien", "shop", "m-1", "yes", "Said last, by event time."):
+        assert text in shown.stdout
+    (said,) = json.loads(ask("history", U1, "city", "--json").stdout)["said"]
+    assert (said["value"], said["counts"], said["source"]) == ("[/red] Wien", True, "shop")
+    nothing = ask("history", U1, "colour")
+    assert (nothing.exit_code, "Nothing was said about 'colour'" in nothing.stderr) == (1, True)
+
+
+async def test_customers_are_searched_and_what_cannot_be_found_yet_is_told(ask: Ask, database_url: str) -> None:
+    early = ask("search", "eva@")
+    assert early.exit_code == 0, early.output
+    assert "4 changes cannot be found by yet" in early.stderr
+    with psycopg.connect(database_url, options="-c search_path=profile") as connection:
+        assert search_terms.draw(connection)
+    found = ask("search", "EVA@example")
+    assert (U1 in found.stdout, "cannot be found by" in found.stderr) == (True, False)
+    (match,) = json.loads(ask("search", "eva@", "--json").stdout)["customers"]
+    assert (match["customer_id"], match["matched"]) == (U1, "eva@example.com")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("search", " \0 "), "expected something that can be written"),
+        (("search", "eva", "--cursor", "x"), "--cursor: expected a cursor"),
+        (("timeline", U1, "--cursor", "x"), "--cursor: expected a cursor"),
+    ],
+)
+async def test_what_cannot_be_asked_is_told_in_words(ask: Ask, command: tuple[str, ...], words: str) -> None:
+    answer = ask(*command)
+    assert (answer.exit_code, words in answer.stderr) == (2, True), answer.output
 
 
 @pytest.mark.parametrize(
