@@ -14,6 +14,7 @@ from services.profile.adapters.postgres_customers import PostgresCustomers
 from services.profile.docket import hearing
 from services.profile.domain.decisions import Decision, Kind
 from services.profile.domain.identity_rules import IdentityRules
+from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.planning import Choice, Plan, RefusedError
 from services.profile.domain.previewing import Exceeded, prospect
 from services.profile.domain.record import record_of
@@ -71,7 +72,9 @@ class Recorded(msgspec.Struct, frozen=True):
     applied: Done | None = None
 
 
-def preview(database_url: str, rules: IdentityRules, people: Collection[str], choice: Choice) -> Preview:
+def preview(
+    database_url: str, rules: IdentityRules, people: Collection[str], choice: Choice, stages: Stages = USUAL
+) -> Preview:
     """Look what a decision about these people would do; call it where no event loop runs.
 
     Raises:
@@ -79,17 +82,21 @@ def preview(database_url: str, rules: IdentityRules, people: Collection[str], ch
         StaleStateError: somebody else wrote meanwhile, again and again.
         psycopg.Error: the database cannot be used.
     """
-    return asyncio.run(_preview(database_url, rules, people, choice))
+    return asyncio.run(_preview(database_url, rules, people, choice, stages))
 
 
-async def _preview(database_url: str, rules: IdentityRules, people: Collection[str], choice: Choice) -> Preview:
+async def _preview(
+    database_url: str, rules: IdentityRules, people: Collection[str], choice: Choice, stages: Stages = USUAL
+) -> Preview:
     options = "-c search_path=profile -c timezone=UTC -c default_transaction_read_only=on"
     async with await AsyncConnection.connect(database_url, options=options, connect_timeout=5) as connection:
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-        return await look(connection, rules, people, choice)
+        return await look(connection, rules, people, choice, stages)
 
 
-async def look(connection: AsyncConnection, rules: IdentityRules, people: Collection[str], choice: Choice) -> Preview:
+async def look(
+    connection: AsyncConnection, rules: IdentityRules, people: Collection[str], choice: Choice, stages: Stages = USUAL
+) -> Preview:
     """Look what a decision would do, within a transaction that sees one state of the tables.
 
     Of several plans, the first counts that does what is asked for, or the last if none does.
@@ -118,7 +125,7 @@ async def look(connection: AsyncConnection, rules: IdentityRules, people: Collec
                 Becoming(
                     one.customer_id,
                     tuple(refs[name] for name in one.identities),
-                    None if one.state is None else record_of(one.customer_id, one.state),
+                    None if one.state is None else record_of(one.customer_id, one.state, stages),
                 )
                 for one in coming.customers
             ),

@@ -15,6 +15,7 @@ from services.profile.adapters.postgres_lookup import WANTED, Decision
 from services.profile.deciding import Done, Preview
 from services.profile.domain import planning
 from services.profile.domain.identity_rules import IdentityRules
+from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.planning import Choice, RefusedError
 from services.profile.explaining import Explanation
 from services.profile.query.describing import answer, answers
@@ -175,7 +176,9 @@ def _decide(
     asked: Asked,
 ) -> Response:
     try:
-        looked = deciding.preview(_address(request), _rules(request), [one.id for one in people], choice)
+        looked = deciding.preview(
+            _address(request), _rules(request), [one.id for one in people], choice, _stages(request)
+        )
     except RefusedError as refused:
         raise ApiError(HTTPStatus.CONFLICT, "refused", str(refused)) from None
     except StaleStateError:
@@ -212,6 +215,11 @@ def _address(request: Request) -> str:
 def _rules(request: Request) -> IdentityRules:
     rules: IdentityRules = request.app.state.rules
     return rules
+
+
+def _stages(request: Request) -> Stages:
+    stages: Stages = getattr(request.app.state, "stages", USUAL)
+    return stages
 
 
 def _invalid(words: str) -> ApiError:
