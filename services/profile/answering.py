@@ -13,6 +13,7 @@ from services.profile.adapters.postgres_timeline import Entry
 from services.profile.cursors import NOBODY, Alike, Member, Moment, Spelt, written
 from services.profile.domain.account import record_of as account_record
 from services.profile.domain.finding import name_of
+from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.record import lifecycle_of, record_of
 from services.profile.domain.sections import addresses, pages
 from services.profile.domain.trait_history import Word, judged
@@ -86,12 +87,12 @@ class Account(msgspec.Struct, frozen=True):
     next: str | None
 
 
-def whole(connection: Connection, customer: Customer, asked: str) -> Whole:
+def whole(connection: Connection, customer: Customer, asked: str, stages: Stages = USUAL) -> Whole:
     """Answer who a customer is; `asked` is what was asked for."""
     identities = postgres_lookup.members(connection, customer)
     by_id = ":" not in asked and asked.lower() != customer.customer_id
     return Whole(
-        customer=record_of(customer.customer_id, customer.state),
+        customer=record_of(customer.customer_id, customer.state, stages),
         version=Version(customer.version, dict(customer.memberships)),
         audit=tuple(postgres_lookup.decisions(connection, identities)),
         redirected_from=asked.lower() if by_id else None,
@@ -114,19 +115,24 @@ def history(connection: Connection, customer: Customer, trait: str, most: int) -
     return History(customer.customer_id, trait, judged(said, customer.state, trait))
 
 
-def search(connection: Connection, text: str, most: int, after: Spelt | Alike | None = None) -> Matches:
+def search(
+    connection: Connection, text: str, most: int, after: Spelt | Alike | None = None, stages: Stages = USUAL
+) -> Matches:
     """Answer who is known by a text."""
     found = postgres_search.search(connection, text, most, after)
     waiting = postgres_search.waiting(connection, MOST_WAITING)
-    return Matches(list(map(_match, found.hits)), None if found.next is None else written(found.next), waiting)
+    hits = [_match(hit, stages) for hit in found.hits]
+    return Matches(hits, None if found.next is None else written(found.next), waiting)
 
 
-def known(found: Sequence[Customer], wanted: str) -> Matches:
+def known(found: Sequence[Customer], wanted: str, stages: Stages = USUAL) -> Matches:
     """Answer who an identifier belongs to, as if it had been searched for."""
-    return Matches([_match(Hit(customer, wanted)) for customer in found], None, 0)
+    return Matches([_match(Hit(customer, wanted), stages) for customer in found], None, 0)
 
 
-def account(connection: Connection, account_id: str, most: int, after: Member | None = None) -> Account | None:
+def account(
+    connection: Connection, account_id: str, most: int, after: Member | None = None, stages: Stages = USUAL
+) -> Account | None:
     """Answer what an account is, and whose records say now that they belong to it."""
     found = postgres_lookup.account(connection, account_id)
     if found is None:
@@ -138,7 +144,7 @@ def account(connection: Connection, account_id: str, most: int, after: Member | 
     return Account(
         account_record(account_id, state),
         version,
-        [_match(Hit(one, account_id)) for one in customers.values() if _belongs(one, account_id)],
+        [_match(Hit(one, account_id), stages) for one in customers.values() if _belongs(one, account_id)],
         written(Member(page[-1])) if len(named) > most else None,
     )
 
@@ -148,13 +154,13 @@ def _belongs(customer: Customer, account_id: str) -> bool:
     return assigned is not None and assigned.id == account_id
 
 
-def _match(hit: Hit) -> Match:
+def _match(hit: Hit, stages: Stages) -> Match:
     state = hit.customer.state
     return Match(
         hit.customer.customer_id,
         name_of(state),
         [address.value for address in addresses(state)],
-        lifecycle_of(state),
+        lifecycle_of(state, stages),
         state.last_at,
         hit.term,
     )

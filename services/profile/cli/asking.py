@@ -8,7 +8,9 @@ import typer
 
 from services.profile.adapters import postgres_lookup
 from services.profile.adapters.postgres_lookup import WANTED, Customer
-from services.profile.settings import NamingSettings
+from services.profile.adapters.rule_files import WrongRulesError, lifecycle_stages
+from services.profile.domain.lifecycle import USUAL, Stages
+from services.profile.settings import NamingSettings, StagesSettings
 from shared.runtime.console import fail
 from shared.runtime.settings import WrongSettingsError, settings_for
 
@@ -39,6 +41,16 @@ def find_one(connection: psycopg.Connection, who: str) -> Customer:
         ids = "\n".join(f"  {customer.customer_id}" for customer in found)
         fail(f"{len(found)} customers were seen with {who}; choose one by id:\n{ids}")
     return found[0]
+
+
+def stages() -> Stages:
+    """Read the stages of the lifecycle that records are drawn by; without a file where it would be, the usual ones."""
+    try:
+        path = settings_for("profile", StagesSettings).lifecycle_stages
+        usual = path == StagesSettings.model_fields["lifecycle_stages"].default
+        return USUAL if usual and not path.exists() else lifecycle_stages(path)
+    except (WrongSettingsError, WrongRulesError) as wrong:
+        fail(str(wrong))
 
 
 def say(words: str) -> None:

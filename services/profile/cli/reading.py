@@ -8,7 +8,7 @@ import typer
 from services.profile import answering, cursors
 from services.profile.adapters.postgres_timeline import Entry
 from services.profile.answering import Whole
-from services.profile.cli.asking import Json, Who, find_one, say
+from services.profile.cli.asking import Json, Who, find_one, say, stages
 from services.profile.cli.portraits import lines_of, one_line, when
 from services.profile.cursors import BadCursorError
 from services.profile.domain.finding import wanted
@@ -30,7 +30,7 @@ CursorOption = Annotated[str | None, typer.Option(help="Go on where a page ended
 def show(who: Who, as_json: Json = False) -> None:
     """Show all that is known of a customer."""
     with database("profile") as connection:
-        answer = answering.whole(connection, find_one(connection, who), who)
+        answer = answering.whole(connection, find_one(connection, who), who, stages())
     if as_json:
         emit(answer)
         return
@@ -49,7 +49,7 @@ def search(
     if not wanted(text):
         fail("TEXT: expected something that can be written in a name, an address, a number or an id.")
     with database("profile") as connection:
-        answer = answering.search(connection, text, last, _cursor(cursor, cursors.hit))
+        answer = answering.search(connection, text, last, _cursor(cursor, cursors.hit), stages())
     if as_json:
         emit(answer)
         return

@@ -9,13 +9,13 @@ import psycopg
 from fastapi import FastAPI
 from psycopg_pool import PoolTimeout
 
-from services.profile.adapters.rule_files import identity_rules
+from services.profile.adapters.rule_files import identity_rules, lifecycle_stages
 from services.profile.query import deciding, routes
 from services.profile.query.describing import describe
 from services.profile.query.doors import new_pool
 from services.profile.query.drawing import Drawing
 from services.profile.query.settings import SERVICE, ProfileApiSettings
-from services.profile.settings import RulesSettings
+from services.profile.settings import RulesSettings, StagesSettings
 from shared.runtime.api import Lifespan, build_api
 from shared.runtime.api_keys import ApiKeys
 from shared.runtime.api_server import run_api
@@ -43,15 +43,16 @@ def compose(settings: ProfileApiSettings) -> FastAPI:
 
     Raises:
         SchemaDiffersError, DatabaseUnreachableError: the tables are not those that this version needs.
-        WrongRulesError: the file of identity rules can't be read, or is faulty.
+        WrongRulesError: a file of rules can't be read, or is faulty.
     """
     require_current(settings.database_url.get_secret_value(), history_of("profile"))
     rules = identity_rules(settings_for("profile", RulesSettings).identity_rules)
+    stages = lifecycle_stages(settings_for("profile", StagesSettings).lifecycle_stages)
     pool = new_pool(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.pool, app.state.secret = pool, settings.secret
+        app.state.pool, app.state.secret, app.state.stages = pool, settings.secret, stages
         app.state.database_url, app.state.rules = settings.database_url.get_secret_value(), rules
         await asyncio.to_thread(pool.open)
         drawing = Drawing(pool)

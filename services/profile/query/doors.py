@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.query.settings import ProfileApiSettings
 from shared.runtime.api import allowed
 from shared.runtime.api_keys import Caller, Role, at_least
@@ -73,5 +74,14 @@ Database = Annotated[Connection, Depends(_connection)]
 Pool = Annotated[ConnectionPool[Connection], Depends(_pool)]
 """For a route that opens the connection itself: each plain function costs a request a switch between threads."""
 Secret = Annotated[bytes, Depends(_secret)]
+
+
+async def _stages(request: Request) -> Stages:
+    stages: Stages = getattr(request.app.state, "stages", USUAL)
+    return stages
+
+
+InForce = Annotated[Stages, Depends(_stages)]
+"""The stages of the lifecycle that records are drawn by."""
 Reader = Annotated[Caller, Depends(allowed(at_least(Role.READ)))]
 Operator = Annotated[Caller, Depends(allowed(at_least(Role.OPERATE)))]

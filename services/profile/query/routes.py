@@ -14,7 +14,7 @@ from services.profile.answering import Account, History, Matches, Timeline, Whol
 from services.profile.cursors import BadCursorError
 from services.profile.domain.finding import wanted
 from services.profile.query.describing import answer, answers
-from services.profile.query.doors import Pool, Reader, Secret, note
+from services.profile.query.doors import InForce, Pool, Reader, Secret, note
 from shared.contracts.catalogue import Family
 from shared.runtime.api_errors import ApiError
 
@@ -41,6 +41,7 @@ def list_customers(
     caller: Reader,
     pool: Pool,
     secret: Secret,
+    stages: InForce,
     search: Annotated[
         str | None,
         Query(max_length=200, description="The beginning of a name, e-mail address, phone number or user id."),
@@ -59,20 +60,20 @@ def list_customers(
     after = _place(cursor, cursors.hit)
     with pool.connection() as connection:
         if identity is not None:
-            found = answering.known(postgres_lookup.find(connection, identity, secret), identity)
+            found = answering.known(postgres_lookup.find(connection, identity, secret), identity, stages)
         else:
-            found = answering.search(connection, search or "", limit, after)
+            found = answering.search(connection, search or "", limit, after, stages)
         note(connection, caller, "search", [one.customer_id for one in found.customers])
     return answer(found)
 
 
 @router.get("/customers/{who}", response_class=Response, responses=answers(Whole, HTTPStatus.NOT_FOUND))
-def get_customer(caller: Reader, pool: Pool, secret: Secret, who: Who) -> Response:
+def get_customer(caller: Reader, pool: Pool, secret: Secret, stages: InForce, who: Who) -> Response:
     """Show all that is known of a customer."""
     with pool.connection() as connection:
         customer = find_one(connection, who, secret)
         note(connection, caller, "show", [customer.customer_id])
-        return answer(answering.whole(connection, customer, who))
+        return answer(answering.whole(connection, customer, who, stages))
 
 
 @router.get("/customers/{who}/timeline", response_class=Response, responses=answers(Timeline, HTTPStatus.NOT_FOUND))
@@ -115,6 +116,7 @@ def get_history(
 def get_account(
     caller: Reader,
     pool: Pool,
+    stages: InForce,
     account: Annotated[str, Path(min_length=1, max_length=1000)],
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -122,7 +124,7 @@ def get_account(
     """Show an account, and a page of those who belong to it."""
     after = _place(cursor, cursors.member)
     with pool.connection() as connection:
-        found = answering.account(connection, account, limit, after)
+        found = answering.account(connection, account, limit, after, stages)
         if found is None:
             raise ApiError(HTTPStatus.NOT_FOUND, "not_found", "There is no such account.")
         note(connection, caller, "account", [one.customer_id for one in found.customers])

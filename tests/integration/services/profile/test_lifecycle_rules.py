@@ -1,13 +1,17 @@
 """Other stages of the lifecycle: what comes in goes by them, and a rebuild has everybody else published anew."""
 
+import json
 import random
 from pathlib import Path
 
+import pytest
 from psycopg import AsyncConnection
+from typer.testing import CliRunner, Result
 
 from services.profile.adapters.postgres_customers import PostgresCustomers
 from services.profile.adapters.postgres_outlet import PostgresOutlet
 from services.profile.app import service
+from services.profile.cli.customers import app
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.lifecycle import Stage
 from services.profile.handlers import ProfileHandler
@@ -21,7 +25,7 @@ from tests.integration.services.profile.test_equality_check import settings
 from tests.integration.services.profile.test_rebuild import lived
 from tests.integration.services.profile.test_rebuild_meanwhile import couples
 from tests.integration.services.profile.test_who_is_who import commit
-from tests.property.services.profile.strategies import interaction, record
+from tests.property.services.profile.strategies import SECRET, interaction, record
 
 RULES = IdentityRules()
 STAGES = (Stage(Lifecycle.CUSTOMER, {"orders": 3}), Stage(Lifecycle.LEAD, {"orders": 1}), Stage(Lifecycle.VISITOR, {}))
@@ -72,3 +76,24 @@ async def test_the_service_reads_its_stages_from_the_file(tmp_path: Path) -> Non
     made = service(settings(lifecycle_stages=file)).outlet(None)  # type: ignore[arg-type]  # it needs nothing of it
     assert isinstance(made, PostgresOutlet)
     assert made.stages == (Stage(Lifecycle.LEAD, {"orders": 7}), Stage(Lifecycle.VISITOR, {}))
+
+
+async def test_a_record_is_shown_by_the_stages_in_the_file(
+    connection: AsyncConnection, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = [("user_id", "u-1")]
+    await lived(connection, [interaction("m-1", ORDER, who)], RULES, random.Random(1))  # noqa: S311 - one event
+    monkeypatch.setenv("CRM_DATABASE_URL", database_url)
+    monkeypatch.setenv("CRM_IDENTITY_SECRET", SECRET.decode())
+
+    def shown() -> Result:
+        return CliRunner().invoke(app, ["show", "user_id:u-1", "--json"])
+
+    assert json.loads(shown().stdout)["customer"]["lifecycle"] == "customer"
+    file = tmp_path / "lifecycle.yaml"
+    file.write_text("stages:\n  - stage: lead\n    any: {orders: 1}\n  - stage: visitor\n")
+    monkeypatch.setenv("CRM_PROFILE_LIFECYCLE_STAGES", str(file))
+    assert json.loads(shown().stdout)["customer"]["lifecycle"] == "lead"
+    file.write_text("stages: none")
+    refused = shown()
+    assert (refused.exit_code, "lifecycle.yaml:1" in refused.stderr) == (2, True)
