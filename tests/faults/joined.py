@@ -21,6 +21,7 @@ from tests.faults.sent import Record
 from tests.faults.world import Connection, World
 
 Json = Any
+LAPS = 8
 MEMBERS = "SELECT replace(customer_id::text, '-', '') FROM memberships WHERE inside"
 COUNTED = """
     SELECT (SELECT sum(orders)::bigint FROM order_facts), (SELECT sum(revenue) FROM order_facts),
@@ -33,7 +34,7 @@ class Joined(Pipeline):
     """A device orders once, signs its person up, and from then on both act, each in a lane of its own."""
 
     def record(self, number: int) -> Record:
-        person, lap = number % PEOPLE, number // PEOPLE
+        person, lap = _place(number)
         user, device = f"user-{person}", f"device-{person}"
         who = {"anonymousId": device} if lap == 0 or (lap > 1 and lap % 2 == 0) else {"userId": user}
         who |= {"anonymousId": device} if lap == 1 else {}
@@ -86,8 +87,13 @@ def rows() -> Iterator[Row]:
     yield Row(Joined(stages.PROFILE), "merging, all five, stop after_fence", stop_at("after_fence", IN_THE_MIDST))
 
 
+def _place(number: int) -> tuple[int, int]:
+    """Tell who acts and for which time: after some laps, others come."""
+    return number // (PEOPLE * LAPS) * PEOPLE + number % PEOPLE, number // PEOPLE % LAPS
+
+
 def _said(number: int) -> Mapping[str, object]:
-    person, lap = number % PEOPLE, number // PEOPLE
+    person, lap = _place(number)
     if lap == 1:
         return {"type": "identify", "traits": {"email": f"user-{person}@example.com", "plan": f"plan-{number}"}}
     if lap == 3:  # the first time that a person acts once signed up

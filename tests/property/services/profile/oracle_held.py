@@ -19,10 +19,12 @@ Json = Any
 LANES = 4
 
 
-def expected(said: Sequence[Interaction], rules: IdentityRules) -> tuple[Mapping[str, str], Mapping[str, Json]]:
+def expected(
+    said: Sequence[Interaction], rules: IdentityRules, decided: Sequence[oracle_people.Decision] = ()
+) -> tuple[Mapping[str, str], Mapping[str, Json]]:
     """Return whose each identity is and every record, by the oracle."""
     values = [record(one).value or b"" for one in said]
-    whose = oracle_people.whose(values, plainly(rules))
+    whose = oracle_people.whose(values, plainly(rules), decided)
     return whose, oracle.fold(values, whose)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from services.profile.domain.decisions import Applied
 from services.profile.domain.identity_rules import IdentityRules
 from tests.property.services.profile.histories import Blocked, Said, Step
 
@@ -30,4 +31,17 @@ def decisions(steps: Iterable[Step]) -> list[Mapping[str, Any]]:
         elif isinstance(step, Blocked):
             mark, verdict = step.block.mark, "block" if step.block.blocked else "unblock"
             found.append({"at": mark.at, "id": mark.message_id, "verdict": verdict, "identity": step.name})
+    return found
+
+
+def ruled(applied: Iterable[Applied]) -> list[Mapping[str, Any]]:
+    """Write what came of decisions as the oracle is told it."""
+    found: list[Mapping[str, Any]] = []
+    for one in applied:
+        mark = {"at": one.decision.mark.at, "id": one.decision.mark.message_id}
+        found += [{**mark, "verdict": said.verdict.value, "pair": (said.one, said.other)} for said in one.ruling.said]
+        found += [
+            {**mark, "verdict": "block" if blocked else "unblock", "identity": name}
+            for name, blocked in one.ruling.blocked
+        ]
     return found

@@ -16,6 +16,8 @@ from shared.runtime.errors import StaleStateError
 from tests.property.services.profile import histories
 from tests.property.services.profile.crowds import crowds
 from tests.property.services.profile.deeds import deed
+from tests.property.services.profile.oracle_held import expected, holds
+from tests.property.services.profile.plain_rules import ruled
 from tests.property.services.profile.strategies import START, record
 from tests.unit.services.profile.customer_book import CustomerBook
 from tests.unit.services.profile.in_memory import InMemoryCustomers, apply, new_handler, ring
@@ -101,6 +103,7 @@ def test_events_and_decisions_in_any_order_end_as_the_model_of_their_set(
         book.rule(one.decision.mark, one.ruling)
     assert asyncio.run(customers_of(life.store)) == book.records()
     assert life.topic.records() == book.records()
+    holds(life.topic, *expected(said, rules, ruled(applied)))
 
 
 @given(crowds, histories.rules, st.randoms(use_true_random=False), st.sampled_from([2, 2000]))
