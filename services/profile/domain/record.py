@@ -109,8 +109,8 @@ def portray(state: State, before: Portrait | None) -> Portrait:
         return Portrait(
             sources,
             _drawn(sections.identities(state)),
-            _drawn(sections.traits(state)),
-            _drawn(sections.consent(state)),
+            _drawn_by_name(sections.traits(state)),
+            _drawn_by_name(sections.consent(state)),
             _present(sections.addresses(state)),
             _present(sections.totals_of(state)),
             _pages(state),
@@ -120,8 +120,8 @@ def portray(state: State, before: Portrait | None) -> Portrait:
     return Portrait(
         sources,
         before.identities if identities else _drawn(sections.identities(state)),
-        before.traits if traits else _drawn(sections.traits(state)),
-        before.consent if consent else _drawn(sections.consent(state)),
+        before.traits if traits else _drawn_by_name(sections.traits(state)),
+        before.consent if consent else _drawn_by_name(sections.consent(state)),
         before.addresses if identities and mail else _present(sections.addresses(state)),
         before.totals if tallies and sums else _present(sections.totals_of(state)),
         before.pages if registers and (tallies or SURVEYS not in state.registers) else _pages(state),
@@ -171,16 +171,26 @@ def render(
     )
 
 
+_NO_PAGES: Mapping[str, Part] = {}
+_NOTHING = msgspec.Raw(b"{}")
+
+
 def _drawn(section: Any) -> msgspec.Raw:
     return msgspec.Raw(canonical(section))
+
+
+def _drawn_by_name(section: Mapping[str, Any]) -> msgspec.Raw:
+    return _drawn(section) if section else _NOTHING
 
 
 def _present(section: Any) -> Part:
     return _drawn(section) if section else msgspec.UNSET
 
 
-def _pages(state: State) -> dict[str, Part]:
+def _pages(state: State) -> Mapping[str, Part]:
     # Few customers have a ticket, a survey or an owner: an order need not pay for the room of those.
+    if not state.registers:
+        return _NO_PAGES
     return {name: part for name, page in sections.pages(state).items() if (part := _present(page)) is not msgspec.UNSET}
 
 

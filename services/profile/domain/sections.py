@@ -26,6 +26,7 @@ from shared.contracts.identities import IdentityKind, IdentityRef, strength
 from shared.contracts.money import Money, totals
 
 UNSET = b"null"
+_NONE_OPEN: Mapping[str, int] = {}
 _CHANNELS = {IdentityKind.EMAIL.value: "email", IdentityKind.PHONE.value: "phone"}
 
 
@@ -62,6 +63,8 @@ def consent(state: State) -> dict[str, Consent]:
 def addresses(state: State) -> tuple[Address, ...]:
     """List where a customer can be reached, and what is known about mail to there."""
     known = [one for one in state.identities.values() if one.kind in _CHANNELS]
+    if not known:
+        return ()
     return tuple(
         Address(_CHANNELS[one.kind], one.value, *fate(state.mail.get(one.id)))
         for one in nsmallest(MOST_ADDRESSES, known, key=strength)
@@ -107,7 +110,7 @@ def pages(state: State) -> Pages:
 def open_counts(state: State) -> Mapping[str, int]:
     """Count the cases that are open, by book."""
     books = state.registers
-    return {book: len(_open(books, book)) for book in BOOKS_OF_CASES if book in books}
+    return {book: len(_open(books, book)) for book in BOOKS_OF_CASES if book in books} if books else _NONE_OPEN
 
 
 def _open(books: Mapping[str, Mapping[str, Register]], book: str) -> tuple[Case, ...]:
