@@ -26,7 +26,7 @@ from tests.benchmarks.measured import Measured
 from tests.benchmarks.servers import database, recreate
 
 PATIENCE_SECONDS = 180.0
-RULES = Path(__file__).parents[2] / "config" / "identity.yaml"
+CONFIG = Path(__file__).parents[2] / "config"
 _AS_IT_COMES: Mapping[str, str] = {}
 _PHASE = re.compile(r'crm_batch_duration_seconds_sum\{.*phase="(\w+)".*\} ([0-9.e+-]+)')
 
@@ -116,7 +116,8 @@ def _interactions(bootstrap: str, lanes: int) -> int:
 def _profile(bootstrap: str, url: str, port: int, log: Path, settings: Mapping[str, str]) -> Iterator[psutil.Process]:
     environment = {
         **os.environ,
-        "CRM_PROFILE_IDENTITY_RULES": str(RULES),
+        "CRM_PROFILE_IDENTITY_RULES": str(CONFIG / "identity.yaml"),
+        "CRM_PROFILE_LIFECYCLE_STAGES": str(CONFIG / "lifecycle.yaml"),
         **settings,
         "CRM_KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         "CRM_DATABASE_URL": url,

@@ -1,11 +1,13 @@
 """The check that runs all the time: each customer has its turn, one worker takes it, and a difference is counted."""
 
+import asyncio
 import random
 from typing import cast
 
 import pytest
 from psycopg import AsyncConnection
 
+from services.profile.app import Checker
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.rebuilding.checking import check_all, check_some
 from services.profile.rebuilding.site import Rules
@@ -75,6 +77,24 @@ async def test_of_two_workers_one_takes_the_turn(database_url: str, connection: 
         assert await first.take_turn() is not None
         assert await second.take_turn() is None
     assert value(metrics, COMPARED, result="equal") == 0
+
+
+async def test_a_worker_checks_by_itself_until_it_stops(database_url: str, connection: AsyncConnection) -> None:
+    await lived(connection, couples(), RULES, random.Random(3))  # noqa: S311 - a seeded history
+    async with site_on(database_url, RULES) as watched:
+        check, metrics = worker(watched, check_interval_seconds=0.01, check_customers=10)
+        checker = Checker(check)
+        await checker.start()
+        await asyncio.wait_for(_compared(metrics, 40), 30)
+        await checker.stop()
+    assert value(metrics, COMPARED, result="different") == 0
+
+
+async def _compared(metrics: Metrics, customers: int) -> None:
+    while True:
+        if value(metrics, COMPARED, result="equal") >= customers:
+            return
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("most", [5, 40, 1000])
