@@ -12,7 +12,7 @@ from services.profile import deciding
 from services.profile.adapters import postgres_decisions, postgres_lookup
 from services.profile.adapters.postgres_lookup import WANTED
 from services.profile.adapters.rule_files import WrongRulesError, identity_rules
-from services.profile.cli.asking import Json, Who, find_one, say
+from services.profile.cli.asking import Json, Who, find_one, say, stages
 from services.profile.cli.portraits import when
 from services.profile.deciding import Becoming, Preview, Recorded
 from services.profile.domain import planning
@@ -168,7 +168,7 @@ def _decide(choice: Choice, people: Sequence[IdentityRef], manner: _Manner) -> N
     try:
         rules = identity_rules(settings.identity_rules)
         url = settings.database_url.get_secret_value()
-        looked = deciding.preview(url, rules, [one.id for one in people], choice)
+        looked = deciding.preview(url, rules, [one.id for one in people], choice, stages())
     except RefusedError as refused:
         fail(str(refused), 1)
     except WrongRulesError as wrong:
