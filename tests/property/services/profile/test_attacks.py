@@ -31,6 +31,8 @@ DEEP = settings().max_examples >= 10_000
 DEVICES = 100_000 if DEEP else 2_500
 CHAIN = 20_000 if DEEP else 2_500
 BATCH = 200
+MOST_ASKED = 20
+"""Questions a batch: what events name, then what those upset, read whole at most a few times."""
 RULES = IdentityRules()
 
 Who = tuple[str, str]
@@ -39,11 +41,11 @@ V = TypeVar("V")
 
 
 class CountedCustomers(InMemoryCustomers):
-    """Counts the rows that it is asked for."""
+    """Counts the rows that it is asked for, and how often it is asked."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.read = 0
+        self.read = self.asked = 0
 
     async def identities(self, connection: AsyncConnection, keys: Collection[bytes]) -> Mapping[str, Stored]:
         return self._counted(await super().identities(connection, keys))
@@ -66,12 +68,16 @@ class CountedCustomers(InMemoryCustomers):
         return self._counted(await super().links_among(connection, ids))
 
     def _counted(self, rows: Mapping[K, V]) -> Mapping[K, V]:
+        self.asked += 1
         self.read += len(rows)
         return rows
 
 
 class Attacked:
-    """What an attack made of the rows: `whose`, the `largest` customer ever, rows `read` by each batch, `refused`."""
+    """What an attack made of the rows: `whose`, and the `largest` customer ever.
+
+    `read` and `asked` are rows and questions of each batch, `refused` what was counted.
+    """
 
     def __init__(self, events: Sequence[Interaction]) -> None:
         self.store = CountedCustomers()
@@ -79,6 +85,7 @@ class Attacked:
         self.refused: Counter[tuple[str, str]] = Counter()
         self.largest = 1
         self.read: list[int] = []
+        self.asked: list[int] = []
         self._handler = new_handler(self.store, count_refused=self._count)
         asyncio.run(self._take(events))
         values = [record(one).value or b"" for one in events]
@@ -90,10 +97,11 @@ class Attacked:
     async def _take(self, events: Sequence[Interaction]) -> None:
         woken: set[str] = set()
         for start in range(0, len(events), BATCH):
-            before = self.store.read
+            before, asked = self.store.read, self.store.asked
             batch = [record(one) for one in events[start : start + BATCH]]
             self.topic.take((await apply(self._handler, batch, woken=woken))[1])
             self.read.append(self.store.read - before)
+            self.asked.append(self.store.asked - asked)
             self._look()
         self.topic.take((await ring(self._handler, sorted(woken))).publications)
         await self._handler.load(NO_CONNECTION, self._handler.keys((), ()))  # which counts what the last batch refused
@@ -141,6 +149,7 @@ def test_an_identifier_on_very_many_devices_joins_none_of_them(star: Who, order:
     assert found.largest <= 1 + RULES.limit("anonymous_id")
     assert all(name == customer for name, customer in found.whose.items())
     # Once it is too popular, an event costs the row of the star, one of the device, and nothing for all others.
+    assert max(found.asked) <= MOST_ASKED
     late = found.read[2 * RULES.most_partners // BATCH :]
     assert max(late) <= 3 * BATCH
     assert sum(found.read) <= 3 * DEVICES + 4 * RULES.most_partners * RULES.most_partners // BATCH
@@ -157,6 +166,7 @@ def test_a_chain_of_aliases_makes_no_customer_larger_than_its_limit(kind: str, o
     assert found.refused["over_limit", kind] > 0 or (kind, order) == ("anonymous_id", "shuffled")
     # Too large a region is left to the clock; one that is not is read whole once a batch, however many events upset it.
     assert max(found.read) <= 4 * MOST_AT_ONCE
+    assert max(found.asked) <= MOST_ASKED
     assert sum(found.read) <= 4 * CHAIN + 4 * MOST_AT_ONCE * (MOST_AT_ONCE // BATCH)
 
 
