@@ -12,7 +12,6 @@ from services.profile.adapters import search_terms
 from services.profile.answering import Matches, search
 from services.profile.cursors import hit
 from shared.contracts.identities import identity_id
-from shared.runtime.migrations import migrate
 from shared.runtime.schema_revision import history_of
 from tests.integration.services.profile.test_postgres_customers import commit, new_handler
 from tests.property.services.profile.strategies import SECRET, interaction, record
@@ -215,10 +214,6 @@ def test_a_database_without_the_extension_is_told_in_words(database_url: str) ->
         finally:
             admin.execute("RESET ROLE")
             admin.execute("DROP ROLE reading_nobody_test")
-
-
-def test_migrating_again_changes_nothing(database_url: str) -> None:
-    migrate(database_url, history_of("profile"))
 
 
 def _constant(source: str, name: str) -> str:
