@@ -4,7 +4,12 @@ import typer
 
 from services.profile.cli import rebuilding
 
-app = typer.Typer(help="The profile service: what its operators do.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="The profile service: what its operators do.",
+    epilog="Examples: rapport profile check | rapport profile rebuild",
+    no_args_is_help=True,
+    add_completion=False,
+)
 app.add_typer(rebuilding.app)
 
 

@@ -191,7 +191,7 @@ def test_up_can_be_limited_to_the_stack_and_to_nothing_else(capsys: pytest.Captu
     assert run(capsys, "up", "--only", "kafka") == (2, "", "--only: expected stack, got 'kafka'\n")
 
 
-@pytest.mark.parametrize("group", ["engagement", "ingest", "kpi", "profile", "segments"])
+@pytest.mark.parametrize("group", ["customers", "engagement", "ingest", "kpi", "profile", "segments"])
 def test_every_group_has_help_with_examples(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], group: str
 ) -> None:
