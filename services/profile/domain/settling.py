@@ -166,7 +166,8 @@ class _Regions:
             name = self._name(area)
             self.changes.append(RegionChange(name, 0, self._least + 1, summary, area.upset))
             return name
-        name, *others = sorted(area.rows)
+        # The largest stays: every customer of the others has its row written, and a region may be very large.
+        name, *others = sorted(area.rows, key=lambda one: (-sum(area.rows[one].summary.counts.values()), one))
         if area.changed:
             version = max(row.version for row in area.rows.values()) + 1
             due = min((row.due for row in area.rows.values() if row.due is not None), default=None)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pytest
+
 from services.profile.docket import UNTANGLE
 from services.profile.domain.event import event_of
 from services.profile.domain.identity_rules import IdentityRules
@@ -67,3 +69,20 @@ async def test_a_small_region_is_resolved_at_once() -> None:
 async def test_the_clock_passes_over_a_region_that_is_gone() -> None:
     decision = await ring(new_handler(), [UNTANGLE + "0" * 32])
     assert (decision.rows.graph, decision.publications) == (None, ())
+
+
+@pytest.mark.parametrize("chance", range(6))
+async def test_of_two_regions_that_meet_the_smaller_one_moves(chance: int) -> None:
+    many = [(("user_id", f"many-{chance}-{number}"), EVA) for number in range(5)]
+    few = [(("user_id", f"few-{chance}-{number}"), TILL) for number in range(2)]
+    said = [
+        interaction(f"m-{number}", VIEWED, who, occurred_at=START + timedelta(minutes=number), received_at=NOW)
+        for number, who in enumerate([*many, *few, (many[0][0], TILL)])
+    ]
+    store = InMemoryCustomers()
+    handler = new_handler(store)
+    await woken(handler, said[:-1], NOW)
+    sizes = {name: sum(region.summary.counts.values()) for name, region in store.regions.items()}
+    assert sorted(sizes.values()) == [3, 6]
+    await woken(handler, said[-1:], NOW)
+    assert list(store.regions) == [name for name, size in sizes.items() if size == max(sizes.values())]
