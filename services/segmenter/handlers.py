@@ -12,7 +12,7 @@ from services.segmenter.domain.catalogue import Catalogue
 from services.segmenter.domain.instants import instant, moment
 from services.segmenter.messages import change_key, change_message, membership_key, membership_message
 from services.segmenter.ports import ChangeLog, CustomerStore, Entry, Stored, Written
-from services.segmenter.reading import Happened, Recorded, Said, Vacated, read
+from services.segmenter.reading import Happened, Recorded, Said, read
 from shared.contracts.segments import SegmentMembership
 from shared.contracts.topics import SEGMENT_CHANGES, SEGMENT_MEMBERSHIPS
 from shared.runtime.handler import Decision, Publication
@@ -64,17 +64,16 @@ class SegmenterHandler:
         for received in events:
             said = received.event
             ids.add(said.customer)
-            match said:
-                case Happened():
-                    if said.identity != said.customer or said.membership > 1:
-                        ids.add(said.identity)
-                        offer(moves, said.identity, Move(said.customer, said.membership))
-                case Recorded():
-                    if said.memberships:
-                        records.append(said)
-                case Vacated():
-                    for identity, membership in said.memberships.items():
-                        offer(moves, identity, Move(said.leads_to, membership))
+            if isinstance(said, Happened):
+                if said.identity != said.customer or said.membership > 1:
+                    ids.add(said.identity)
+                    offer(moves, said.identity, Move(said.customer, said.membership))
+            elif isinstance(said, Recorded):
+                if said.memberships:
+                    records.append(said)
+            else:
+                for identity, membership in said.memberships.items():
+                    offer(moves, identity, Move(said.leads_to, membership))
         return Keys(sorted(ids), moves, records)
 
     async def load(self, connection: AsyncConnection, keys: Keys) -> Loaded:

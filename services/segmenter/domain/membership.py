@@ -40,10 +40,10 @@ def react(
     """
     if not after.known:
         return leave_all(catalogue, after, cause, now)
-    transitions = [
-        _transition(segment, after, cause, min(at, now), now, inside=truth)
-        for segment, truth in differing(catalogue, awake, before, after, now)
-    ]
+    differ = differing(catalogue, awake, before, after, now)
+    if not differ:
+        return after, ()
+    transitions = [_transition(segment, after, cause, min(at, now), now, inside=truth) for segment, truth in differ]
     return moved(after, transitions), transitions
 
 
@@ -52,9 +52,10 @@ def differing(
 ) -> list[tuple[Segment, bool]]:
     """List the segments whose truth a message changed, with what it is now; all are judged of somebody new."""
     found = []
-    for segment in catalogue.segments if not before.known else awake:
+    known = before.known
+    for segment in awake if known else catalogue.segments:
         truth = segment.holds(after, now)
-        if truth is not _inside(after, segment.name) and not (before.known and segment.holds(before, now) is truth):
+        if truth is not _inside(after, segment.name) and not (known and segment.holds(before, now) is truth):
             found.append((segment, truth))
     return found
 
@@ -89,7 +90,7 @@ def settle(
 
 def next_due(catalogue: Catalogue, customer: Customer, now: int) -> int | None:
     """Return the earliest instant at which time alone can change where a customer stands."""
-    if not customer.known:
+    if customer.ties is not None and not customer.known:
         return None
     earliest = NEVER
     for segment in catalogue.timed:

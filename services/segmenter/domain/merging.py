@@ -54,8 +54,10 @@ def _begun_anew(
         # A stay that a merge began was never theirs alone; another was, as far as it began before they were together.
         if began > (standing.at if standing.kept is not None else max(standing.at, _together(customer))):
             reason, version = explain(segment.rule, customer, now), customer.customer_version
+            # It may be held by somebody else who is still there.
+            kept = now if customer.ties is not None and customer.ties.own is not None else None
             for inside, at in ((False, now), (True, began)):
-                standing = Standing(inside, standing.sequence + 1, at, segment.version)
+                standing = Standing(inside, standing.sequence + 1, at, segment.version, kept if inside else None)
                 found.append(Transition(segment.name, standing, MERGE, reason, version))
     return found
 
