@@ -48,7 +48,7 @@ async def merge_and_undo(platform: Platform, quiet: Callable[[], Awaitable[None]
     Raises:
         CommandFailedError: a command did not go through.
     """
-    before = [await _record(platform, who) for who in (CUSTOMER, OTHER)]
+    before = await _both(platform)
     merge = ("customers", "merge", CUSTOMER, OTHER, "--why", "seen at the till together", "--yes")
     unmerge = ("customers", "unmerge", CUSTOMER, OTHER, "--why", "they are twins", "--yes")
     said = [(merge, await _run(platform, merge))]
@@ -56,8 +56,12 @@ async def merge_and_undo(platform: Platform, quiet: Callable[[], Awaitable[None]
     as_one = await _record(platform, OTHER)
     said.append((unmerge, await _run(platform, unmerge)))
     await quiet()
-    after = [await _record(platform, who) for who in (CUSTOMER, OTHER)]
+    after = await _both(platform)
     return Undone(said, (_orders(before[0]), _orders(before[1])), _orders(as_one), before == after)
+
+
+async def _both(platform: Platform) -> Sequence[dict[str, Any]]:
+    return await asyncio.gather(_record(platform, CUSTOMER), _record(platform, OTHER))
 
 
 async def _record(platform: Platform, who: str) -> dict[str, Any]:
