@@ -64,8 +64,8 @@ class Rebuild:
         """Rebuild.
 
         Raises:
-            RebuildingError: another rebuild is running, workers have another number of lanes, or a customer changed
-                each time that it was to be written.
+            RebuildingError: another rebuild is running, workers have another number of lanes, or customers changed
+                each time that they were to be written; all others are put right then.
         """
         async with self._alone():
             await self._require_lanes()
@@ -144,18 +144,28 @@ class Rebuild:
 
     async def _switch(self, rebuild: int) -> None:
         pool = self._site.pool
-        after, done = NOBODY, 0
+        after, done, busy = NOBODY, 0, list[str]()
         while True:
             async with pool.connection() as connection:
                 customer = await postgres_rebuilds.next_different(connection, after)
                 at = await postgres_rebuilds.read_open(connection)
             if customer is None:
-                return
-            await self._switch_one(rebuild, customer)
-            after, done = customer, done + 1
+                break
+            after = customer
+            if not await self._switch_one(rebuild, customer):
+                busy.append(customer.hex())
+                continue
+            done += 1
             self._watch("switching", done, 0 if at is None else at.different, 0)
+        if busy:
+            # Only now: whoever never rests would else keep all who come after from being put right, each time anew.
+            many = "1 customer" if len(busy) == 1 else f"{len(busy)} customers"
+            raise RebuildingError(
+                f"{many} (the first is {busy[0]}) changed {MOST_REDOS} times while they were to be written, all others "
+                "are put right: run the rebuild again"
+            )
 
-    async def _switch_one(self, rebuild: int, customer: bytes) -> None:
+    async def _switch_one(self, rebuild: int, customer: bytes) -> bool:
         site = self._site
         for _ in range(MOST_REDOS):
             async with site.pool.connection() as connection:
@@ -172,10 +182,8 @@ class Rebuild:
             except StaleStateError:
                 site.store.forget()
             else:
-                return
-        raise RebuildingError(
-            f"customer {customer.hex()} changed {MOST_REDOS} times while it was to be written: run the rebuild again"
-        )
+                return True
+        return False
 
 
 class Looked(msgspec.Struct, frozen=True):

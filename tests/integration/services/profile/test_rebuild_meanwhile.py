@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from psycopg import AsyncConnection
 
 from services.profile.adapters.postgres_customers import PostgresCustomers
@@ -16,8 +17,10 @@ from services.profile.adapters.postgres_outlet import PostgresOutlet
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.handlers import ProfileHandler
 from services.profile.ports import Change, Entry, GraphChange
+from services.profile.rebuilding.rebuild import RebuildingError
 from shared.contracts.interactions import Interaction
 from shared.contracts.topics import CUSTOMERS
+from shared.runtime.errors import StaleStateError
 from shared.runtime.failpoints import NullFailpoints
 from shared.runtime.records import Record
 from tests.integration.services.profile.conftest import OPTIONS
@@ -82,6 +85,50 @@ class Interrupted(PostgresCustomers):
         if batch:
             await commit(self._worker, self._connection, batch)
         await super().write(connection, changes, graph, entries)
+
+
+class Busy(PostgresCustomers):
+    """A store in which the customer that is written first is written by somebody else each time."""
+
+    def __init__(self) -> None:
+        super().__init__(NullFailpoints())
+        self._whose: frozenset[bytes] = frozenset()
+
+    async def write(
+        self,
+        connection: AsyncConnection,
+        changes: Sequence[Change],
+        graph: GraphChange | None,
+        entries: Sequence[Entry],
+    ) -> None:
+        """Come too late."""
+        keys = frozenset(() if graph is None else (seat.key for seat in graph.seatings))
+        self._whose = self._whose or keys
+        if keys & self._whose:
+            raise StaleStateError("somebody was here")
+        await super().write(connection, changes, graph, entries)
+
+
+async def test_a_customer_that_never_rests_keeps_no_other_from_being_put_right(
+    database_url: str, connection: AsyncConnection
+) -> None:
+    chance = random.Random(7)  # noqa: S311 - a seeded history
+    await lived(connection, couples(), RULES, chance)
+    for _ in range(10):
+        await wrong_trait(connection, chance)
+    await connection.commit()
+    async with site_on(database_url, RULES) as watched:
+        watched.replace_store(Busy())
+        with pytest.raises(RebuildingError, match=r"1 customer .* run the rebuild again"):
+            await watched.rebuild()
+        cursor = await connection.execute("SELECT count(*) FILTER (WHERE switched), count(*) FROM rebuild_differences")
+        row = await cursor.fetchone()
+        await connection.commit()
+        assert row is not None
+        assert row[0] == row[1] - 1 > 1
+        watched.replace_store(PostgresCustomers(NullFailpoints()))
+        await watched.rebuild()
+        assert (await watched.rebuild()).different == 0
 
 
 async def test_what_comes_between_reading_and_writing_is_neither_lost_nor_counted_twice(
