@@ -23,9 +23,11 @@ BATCH = 5000
 class Households(BatchingSink):  # type: ignore[misc]  # it lies in another environment, so its type is not known here
     """Writes each partition of a checkpoint in a transaction of its own, as QuixStreams' own sinks do."""
 
-    def __init__(self, connection: psycopg.Connection, table: str, expected: int) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, table: str, expected: int, folder: tempfile.TemporaryDirectory[str]
+    ) -> None:
         super().__init__()
-        self._connection, self._table, self._expected = connection, table, expected
+        self._connection, self._table, self._expected, self._folder = connection, table, expected, folder
         self._watch, self._done = Stopwatch(), 0
 
     def add(self, *arguments: Any, **named: Any) -> None:
@@ -39,6 +41,7 @@ class Households(BatchingSink):  # type: ignore[misc]  # it lies in another envi
         self._done += batch.size
         if self._done >= self._expected:
             self._watch.end(self._done)
+            self._folder.cleanup()
             # Measured and printed: the rest is the way out.
             os._exit(0)
 
@@ -54,7 +57,8 @@ def fold(events: Iterable[dict[str, Any]]) -> dict[str, tuple[int, int, str]]:
 
 
 def main(bootstrap: str, url: str, table: str, expected: int, lanes: int) -> None:
-    with tempfile.TemporaryDirectory(prefix="bench-quix-") as folder, psycopg.connect(url) as connection:
+    folder = tempfile.TemporaryDirectory(prefix="bench-quix-")
+    with psycopg.connect(url) as connection:
         connection.execute(TABLE.format(table).encode())
         connection.commit()
         app = Application(
@@ -63,12 +67,12 @@ def main(bootstrap: str, url: str, table: str, expected: int, lanes: int) -> Non
             auto_offset_reset="earliest",
             # So that a partition's share of a checkpoint is a batch like the others'.
             commit_every=BATCH * lanes,
-            state_dir=folder,
+            state_dir=folder.name,
             auto_create_topics=False,
             loglevel="ERROR",
         )
         app.dataframe(app.topic(RAW_EVENTS.name, value_deserializer="json")).sink(
-            Households(connection, table, expected)
+            Households(connection, table, expected, folder)
         )
         app.run()
 
