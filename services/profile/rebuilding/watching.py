@@ -5,15 +5,13 @@ there are.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
-import psycopg
-from psycopg_pool import PoolTimeout
-
 from services.profile.adapters import postgres_rebuilds
 from services.profile.adapters.postgres_customers import PostgresCustomers
-from services.profile.adapters.postgres_recount import Rulings, UnreadableEventError
+from services.profile.adapters.postgres_recount import Rulings
 from services.profile.rebuilding.checking import Checked, check_next
 from services.profile.rebuilding.rebuild import NOBODY
 from services.profile.rebuilding.site import Rules, Site
@@ -49,7 +47,8 @@ class EqualityCheck:
             await asyncio.sleep(pause)
             try:
                 await self.take_turn()
-            except (psycopg.Error, PoolTimeout, UnreadableEventError) as error:
+            except Exception as error:
+                # Whatever it is: what only looks must stop nobody who works.
                 log.warning("A check of customers failed and has another turn", action="check.retry", exc_info=error)
 
     async def take_turn(self) -> Checked | None:
@@ -60,7 +59,13 @@ class EqualityCheck:
             await connection.commit()
             if turn is None:
                 return None
-            last, found = await check_next(connection, self._site, self._rulings, turn.last or NOBODY, self._most)
+            try:
+                last, found = await check_next(connection, self._site, self._rulings, turn.last or NOBODY, self._most)
+            except Exception:
+                # Elsewhere next time: whoever cannot be compared would else keep all others from their turn.
+                await postgres_rebuilds.leave_check(connection, secrets.token_bytes(16))
+                await connection.commit()
+                raise
             await postgres_rebuilds.leave_check(connection, last)
         metrics = runtime.metrics
         metrics.counter(COMPARED, result="equal").inc(found.customers - found.different)

@@ -90,6 +90,23 @@ async def test_a_worker_checks_by_itself_until_it_stops(database_url: str, conne
     assert value(metrics, COMPARED, result="different") == 0
 
 
+async def test_who_cannot_be_compared_stops_neither_the_worker_nor_the_check_of_others(
+    database_url: str, connection: AsyncConnection
+) -> None:
+    await lived(connection, couples(), RULES, random.Random(3))  # noqa: S311 - a seeded history
+    await connection.execute(
+        "UPDATE identities SET doc = '\\x00' WHERE id = (SELECT id FROM identities ORDER BY id OFFSET 12 LIMIT 1)"
+    )
+    await connection.commit()
+    async with site_on(database_url, RULES) as watched:
+        check, metrics = worker(watched, check_interval_seconds=0.01, check_customers=5)
+        checker = Checker(check)
+        await checker.start()
+        await asyncio.wait_for(_compared(metrics, 60), 30)
+        assert not checker.crashed
+        await checker.stop()
+
+
 async def _compared(metrics: Metrics, customers: int) -> None:
     while True:
         if value(metrics, COMPARED, result="equal") >= customers:
