@@ -39,6 +39,9 @@ async def add_to_accounts(connection: AsyncConnection, said: Mapping[str, Accoun
 
     No decision rests on an account, so it is not read before the batch is decided: two workers that write to a popular
     account wait for each other's COMMIT, where a version checked would have both redo whole batches.
+
+    Raises:
+        StaleStateError: an account was there and is gone, as a rebuild takes one away of which nothing was said.
     """
     ids = sorted(said)
     cursor = await connection.execute(_INSERT, (texts(ids), byteas([dump(said[one].state) for one in ids])))
@@ -50,6 +53,8 @@ async def add_to_accounts(connection: AsyncConnection, said: Mapping[str, Accoun
         rows: list[tuple[str, int, AccountState]] = [
             (one, version + 1, join(load(doc), said[one].state)) for one, version, doc in await held.fetchall()
         ]
+        if len(rows) != len(known):
+            raise StaleStateError("an account was taken away by somebody else")
         await connection.execute(
             _UPDATE,
             (

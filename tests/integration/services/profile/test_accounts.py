@@ -16,6 +16,7 @@ from services.profile.cli import customers, operating
 from services.profile.domain.identity_rules import IdentityRules
 from shared.contracts.identities import identity_id
 from shared.contracts.interactions import Interaction
+from shared.runtime.errors import StaleStateError
 from shared.runtime.failpoints import NullFailpoints
 from tests.integration.services.profile.conftest import OPTIONS
 from tests.integration.services.profile.rebuilding import site_on, wrong_trait
@@ -117,6 +118,25 @@ async def test_two_workers_on_one_account_wait_for_each_other_and_lose_nothing(
     assert {name: register.value for name, register in found["acme"].state.traits.items()} == {
         "name": b'"Acme"', "plan": b'"pro"', "industry": b'"coal"',
     }  # fmt: skip
+
+
+async def test_an_account_that_goes_while_somebody_waits_for_another_loses_nothing_that_is_said_of_it(
+    connection: AsyncConnection, database_url: str
+) -> None:
+    await lived(connection, [SAID[0], SAID[3]], IdentityRules(), random.Random(1))  # noqa: S311 - two events
+    later = joins(6, "u-3", "other", plan="pro")
+    async with await AsyncConnection.connect(database_url, options=OPTIONS) as second:
+        async with connection.transaction():
+            # It finds both there, and waits for the first; then the other one is taken away, as a rebuild does.
+            await connection.execute("SELECT FROM accounts WHERE id = 'acme' FOR UPDATE")
+            batch = asyncio.create_task(_commit(second, [SAID[1], later]))
+            await _waits(database_url)
+            await connection.execute("DELETE FROM accounts WHERE id = 'other'")
+        with pytest.raises(StaleStateError):
+            await batch
+        await _commit(second, [SAID[1], later])
+    found = {name: said for name, (_, said) in (await read_all(connection)).items()}
+    assert found["other"].state.traits["plan"].value == b'"pro"'
 
 
 async def _commit(connection: AsyncConnection, said: Sequence[Interaction]) -> None:
