@@ -52,11 +52,16 @@ class Timeline(msgspec.Struct, frozen=True):
 
 
 class History(msgspec.Struct, frozen=True):
-    """What was said about a trait, newest first."""
+    """What was said about a trait, newest first; `next` is the cursor to go on with, if not all was looked at.
+
+    `looked_at` counts the events that were read for it, which are bounded: `said` may be empty where there is a `next`.
+    """
 
     customer_id: str
     trait: str
     said: Sequence[Word]
+    looked_at: int
+    next: str | None
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -108,11 +113,14 @@ def timeline(
     return Timeline(customer.customer_id, page.entries, None if page.next is None else written(page.next))
 
 
-def history(connection: Connection, customer: Customer, trait: str, most: int) -> History:
+def history(connection: Connection, customer: Customer, trait: str, most: int, after: Moment | None = None) -> History:
     """Answer what was said about a trait, and which of it counts."""
     identities = postgres_lookup.members(connection, customer)
-    said = postgres_timeline.said_about(connection, identities, trait, most)
-    return History(customer.customer_id, trait, judged(said, customer.state, trait))
+    found = postgres_timeline.said_about(connection, identities, trait, most, after)
+    words = judged(found.said, customer.state, trait)
+    return History(
+        customer.customer_id, trait, words, found.looked_at, None if found.next is None else written(found.next)
+    )
 
 
 def search(

@@ -1,8 +1,7 @@
 """Everything that a customer did, by whichever of its identities, newest first, a page at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 
 import msgspec
 from psycopg import Connection
@@ -28,6 +27,8 @@ _PAGE = """
     ) AS t ORDER BY t.occurred_at DESC, t.key DESC LIMIT %(most)s
 """
 _AT_ONCE = 500
+MOST_LOOKED_AT = 10_000
+"""Events that one answer about a trait looks at, so that nobody holds a connection for a whole long history."""
 _GREATEST_KEY = "f" * 32
 
 
@@ -65,23 +66,43 @@ def page(
     return Page(entries, found[most - 1][1] if len(found) > most else None)
 
 
-def said_about(connection: Connection, identities: Sequence[IdentityRef], trait: str, most: int) -> list[Said]:
-    """Read the last values of a trait that these identities' events said, newest first."""
-    return list(islice(_said(connection, identities, trait), most))
+class ToldOf(msgspec.Struct, frozen=True):
+    """Values of a trait, newest first, of how many events, and where to go on; `next` is none where there is no more.
+
+    With a `next`, nothing may have been found all the same: then only so many events were looked at.
+    """
+
+    said: Sequence[Said]
+    looked_at: int
+    next: Moment | None
 
 
-def _said(connection: Connection, identities: Sequence[IdentityRef], trait: str) -> Iterator[Said]:
-    after: Moment | None = None
-    while True:
-        found = _read(connection, identities, _AT_ONCE, after, Family.IDENTIFY)
-        for entry, _ in found:
-            traits: Mapping[str, msgspec.Raw] = decode(IdentifyPayload, entry.payload).traits
-            if trait in traits:
-                value = bytes(traits[trait])
-                yield Said(entry.occurred_at, entry.message_id, entry.source, entry.identity_id, value)
-        if len(found) < _AT_ONCE:
-            return
-        after = found[-1][1]
+def said_about(
+    connection: Connection, identities: Sequence[IdentityRef], trait: str, most: int, after: Moment | None = None
+) -> ToldOf:
+    """Read the last values of a trait that these identities' events said, among the next `MOST_LOOKED_AT` events."""
+    said: list[Said] = []
+    looked_at, place = 0, after
+    while looked_at < MOST_LOOKED_AT:
+        wanted = min(_AT_ONCE, MOST_LOOKED_AT - looked_at)
+        found = _read(connection, identities, wanted + 1, place, Family.IDENTIFY)
+        for entry, moment in found[:wanted]:
+            looked_at, place = looked_at + 1, moment
+            one = _said(entry, trait)
+            if one is not None:
+                said.append(one)
+                if len(said) == most:
+                    return ToldOf(said, looked_at, None if moment == found[-1][1] else moment)
+        if len(found) <= wanted:
+            return ToldOf(said, looked_at, None)
+    return ToldOf(said, looked_at, place)
+
+
+def _said(entry: Entry, trait: str) -> Said | None:
+    traits: Mapping[str, msgspec.Raw] = decode(IdentifyPayload, entry.payload).traits
+    if trait not in traits:
+        return None
+    return Said(entry.occurred_at, entry.message_id, entry.source, entry.identity_id, bytes(traits[trait]))
 
 
 def _read(

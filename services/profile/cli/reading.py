@@ -97,14 +97,22 @@ def history(
     who: Who,
     trait: Annotated[str, typer.Argument(metavar="TRAIT", help="A trait's name, as `show` has it.")],
     last: Last = 50,
+    cursor: CursorOption = None,
     as_json: Json = False,
 ) -> None:
     """Show what was said about a trait, by whom and when, which of it counts and why."""
+    after = _cursor(cursor, cursors.moment)
     with database("profile") as connection:
-        answer = answering.history(connection, find_one(connection, who), trait, last)
+        answer = answering.history(connection, find_one(connection, who), trait, last, after)
     if as_json:
         emit(answer)
         return
+    if not answer.said and answer.next is not None:
+        fail(
+            f"Nothing was said about {trait!r} in the newest {answer.looked_at} events that say traits"
+            f"{'' if cursor is None else ' before that cursor'}. Older ones: --cursor {answer.next}",
+            1,
+        )
     if not answer.said:
         fail(f"Nothing was said about {trait!r} of this customer. `rapport customers show` lists the traits.", 1)
     table(
@@ -122,6 +130,7 @@ def history(
             for said in answer.said
         ],
     )
+    _tell_next(answer.next)
 
 
 def _line(entry: Entry) -> tuple[str, ...]:

@@ -104,12 +104,17 @@ def get_history(
     who: Who,
     trait: Annotated[str, Path(min_length=1, max_length=100)],
     limit: Limit = 50,
+    cursor: Cursor = None,
 ) -> Response:
-    """Show what was said about a trait, by whom and when, which of it counts and why."""
+    """Show what was said about a trait, by whom and when, which of it counts and why.
+
+    So many events are looked at for one answer: while there is a `next`, there may be more.
+    """
+    after = _place(cursor, cursors.moment)
     with pool.connection() as connection:
         customer = find_one(connection, who, secret)
         note(connection, caller, "history", [customer.customer_id])
-        return answer(answering.history(connection, customer, trait, limit))
+        return answer(answering.history(connection, customer, trait, limit, after))
 
 
 @router.get("/accounts/{account}", response_class=Response, responses=answers(Account, HTTPStatus.NOT_FOUND))

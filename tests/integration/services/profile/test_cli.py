@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg import AsyncConnection
 from typer.testing import CliRunner, Result
 
-from services.profile.adapters import search_terms
+from services.profile.adapters import postgres_timeline, search_terms
 from services.profile.cli.customers import app
 from shared.contracts.identities import identity_id
 from tests.integration.services.profile.test_postgres_customers import commit, new_handler
-from tests.property.services.profile.strategies import SECRET, interaction, record
+from tests.property.services.profile.strategies import SECRET, START, interaction, record
 
 Ask = Callable[..., Result]
 EVA = (("user_id", "u-1"), ("email", "eva@example.com"))
@@ -111,6 +113,21 @@ async def test_what_was_said_of_a_trait_is_told_with_why_it_counts(ask: Ask) -> 
     assert (said["value"], said["counts"], said["source"]) == ("[/red] Wien", True, "shop")
     nothing = ask("history", U1, "colour")
     assert (nothing.exit_code, "Nothing was said about 'colour'" in nothing.stderr) == (1, True)
+
+
+async def test_a_trait_that_was_not_said_lately_is_told_with_how_far_was_looked_and_where_to_go_on(
+    ask: Ask, connection: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later: Any = ("Identify", "identify", {"traits": {"plan": "pro"}})
+    at = START + timedelta(days=1)
+    await commit(new_handler(), connection, [record(interaction("m-9", later, EVA, occurred_at=at, received_at=at))])
+    monkeypatch.setattr(postgres_timeline, "MOST_LOOKED_AT", 1)
+    nothing = ask("history", "user_id:u-1", "city")
+    words, _, cursor = nothing.stderr.rpartition(" --cursor ")
+    assert nothing.exit_code == 1
+    assert "in the newest 1 events that say traits" in words
+    found = ask("history", "user_id:u-1", "city", "--cursor", cursor.strip())
+    assert (found.exit_code, "Wien" in found.stdout, "--cursor" in found.stderr) == (0, True, False), found.output
 
 
 async def test_customers_are_searched_and_what_cannot_be_found_yet_is_told(ask: Ask, database_url: str) -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import AsyncConnection, Connection
 
-from services.profile.adapters import postgres_lookup
+from services.profile.adapters import postgres_lookup, postgres_timeline
 from services.profile.answering import History, Timeline, history, timeline
 from services.profile.cursors import Moment, moment
 from shared.contracts.identities import identity_id
@@ -148,9 +148,9 @@ def _scans(reading: Connection) -> tuple[Any, ...] | None:
     return reading.execute(query).fetchone()
 
 
-def told(reading: Connection, who: str, trait: str, most: int = 100) -> History:
+def told(reading: Connection, who: str, trait: str, most: int = 100, cursor: str | None = None) -> History:
     (customer,) = postgres_lookup.find(reading, who, SECRET)
-    return history(reading, customer, trait, most)
+    return history(reading, customer, trait, most, None if cursor is None else moment(cursor))
 
 
 def says(number: int, who: tuple[str, str], days: int, **traits: Any) -> PlainRecord:
@@ -177,3 +177,28 @@ async def test_values_of_a_trait_are_found_behind_many_others(connection: AsyncC
     said = [says(n, U1, 1, plan=n) for n in range(1100)]
     await commit(new_handler(), connection, [says(2000, U1, 9, city="Wien"), *said])
     assert [bytes(one.value) for one in told(reading, "user_id:u-1", "city").said] == [b'"Wien"']
+
+
+async def test_one_answer_looks_at_so_many_events_says_so_and_goes_on_where_it_ended(
+    connection: AsyncConnection, reading: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_timeline, "MOST_LOOKED_AT", 600)
+    said = [says(n, U1, 1, plan=n) for n in range(1100)]
+    await commit(new_handler(), connection, [says(2000, U1, 9, city="Wien"), *said])
+    first = told(reading, "user_id:u-1", "city")
+    assert (first.said, first.looked_at) == ([], 600)
+    assert first.next is not None
+    rest = told(reading, "user_id:u-1", "city", cursor=first.next)
+    assert ([bytes(one.value) for one in rest.said], rest.looked_at, rest.next) == ([b'"Wien"'], 501, None)
+
+
+async def test_values_of_a_trait_are_read_page_by_page(connection: AsyncConnection, reading: Connection) -> None:
+    await commit(new_handler(), connection, [says(n, U1, n, plan=n) for n in range(7)])
+    values, page = [], told(reading, "user_id:u-1", "plan", 3)
+    while True:
+        values += [int(bytes(one.value)) for one in page.said]
+        if page.next is None:
+            break
+        page = told(reading, "user_id:u-1", "plan", 3, page.next)
+    assert values == list(range(7))
+    assert told(reading, "user_id:u-1", "plan", 7).next is None
