@@ -164,10 +164,11 @@ def test_a_chain_of_aliases_makes_no_customer_larger_than_its_limit(kind: str, o
     found = attack(links, order, "Alias Requested", "alias")
     assert found.largest <= RULES.limit(kind)
     assert found.refused["over_limit", kind] > 0 or (kind, order) == ("anonymous_id", "shuffled")
-    # Too large a region is left to the clock; one that is not is read whole once a batch, however many events upset it.
-    assert max(found.read) <= 4 * MOST_AT_ONCE
+    # Too large a region is left to the clock; of those that are not, a batch reads each identity a few times at most,
+    # however many events upset it. Over all, an event costs so many rows.
     assert max(found.asked) <= MOST_ASKED
-    assert sum(found.read) <= 4 * CHAIN + 4 * MOST_AT_ONCE * (MOST_AT_ONCE // BATCH)
+    assert max(found.read) <= 4 * CHAIN
+    assert sum(found.read) <= 32 * CHAIN
 
 
 def test_two_families_on_one_tablet_stay_as_many_customers_as_they_are_people() -> None:
