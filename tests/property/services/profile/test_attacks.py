@@ -15,7 +15,6 @@ import pytest
 from hypothesis import settings
 from psycopg import AsyncConnection
 
-from services.profile.domain.census import MOST_AT_ONCE
 from services.profile.domain.clusters import Cluster, Stored, Territory
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.links import Link
