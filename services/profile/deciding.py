@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from datetime import datetime
 from uuid import uuid4
 
@@ -156,11 +157,15 @@ def record(connection: Connection, looked: Preview, who: str, why: str) -> Recor
     return Recorded(name, looked.kind, who, why, looked)
 
 
-def wait(connection: Connection, recorded: Recorded, seconds: float) -> Recorded:
-    """Wait until a decision was applied, so long at most; tells so in what it returns."""
+def wait(connect: Callable[[], AbstractContextManager[Connection]], recorded: Recorded, seconds: float) -> Recorded:
+    """Wait until a decision was applied, so long at most; tells so in what it returns.
+
+    Each look has a connection of its own, so that who waits keeps none from others.
+    """
     until = time.monotonic() + seconds
     while True:
-        applied = postgres_decisions.applied(connection, recorded.id)
+        with connect() as connection:
+            applied = postgres_decisions.applied(connection, recorded.id)
         if applied is not None or time.monotonic() >= until:
             done = None if applied is None else msgspec.convert(applied, Done)
             return msgspec.structs.replace(recorded, applied=done)

@@ -3,6 +3,7 @@
 import getpass
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Annotated
 
 import msgspec
@@ -185,7 +186,7 @@ def _decide(choice: Choice, people: Sequence[IdentityRef], manner: _Manner) -> N
         recorded = deciding.record(connection, looked, actor(), manner.why)
     with database("profile") as connection:
         connection.autocommit = True
-        recorded = deciding.wait(connection, recorded, manner.wait)
+        recorded = deciding.wait(lambda: nullcontext(connection), recorded, manner.wait)
         idle = recorded.applied is None and not postgres_decisions.workers(connection)
     _told(recorded, idle=idle, as_json=manner.as_json)
 

@@ -5,8 +5,10 @@ from http import HTTPStatus
 from typing import Annotated
 
 import msgspec
+import psycopg
 from fastapi import APIRouter, Path, Query, Request, Response
 from psycopg import Connection
+from psycopg_pool import ConnectionPool, PoolTimeout
 from pydantic import BaseModel, Field
 
 from services.profile import deciding, explaining
@@ -19,11 +21,14 @@ from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.planning import Choice, RefusedError
 from services.profile.explaining import Explanation
 from services.profile.query.describing import answer, answers
-from services.profile.query.doors import Database, Operator, Reader, Secret, note
+from services.profile.query.doors import Database, Operator, Pool, Reader, Secret, note
 from shared.contracts.identities import IdentityRef
 from shared.runtime.api_errors import ApiError
 from shared.runtime.api_keys import Caller
 from shared.runtime.errors import StaleStateError
+from shared.runtime.logs import logger
+
+log = logger(__name__)
 
 router = APIRouter(tags=["decisions"])
 
@@ -92,59 +97,52 @@ _TOLD = {
 
 
 @router.post("/customers/{who}/merge", response_class=Response, responses=_TOLD)
-def merge(
-    caller: Operator, request: Request, connection: Database, secret: Secret, who: Who, asked: MergeAsked
-) -> Response:
+def merge(caller: Operator, request: Request, pool: Pool, secret: Secret, who: Who, asked: MergeAsked) -> Response:
     """Make two customers one, whatever the limits are."""
-    one, other = _named(connection, secret, (who, asked.other))
-    return _decide(caller, request, connection, planning.merge(one.id, other.id), (one, other), asked)
+    one, other = _named(pool, secret, (who, asked.other))
+    return _decide(caller, request, pool, planning.merge(one.id, other.id), (one, other), asked)
 
 
 @router.post("/customers/{who}/unmerge", response_class=Response, responses=_TOLD)
-def unmerge(
-    caller: Operator, request: Request, connection: Database, secret: Secret, who: Who, asked: UnmergeAsked
-) -> Response:
+def unmerge(caller: Operator, request: Request, pool: Pool, secret: Secret, who: Who, asked: UnmergeAsked) -> Response:
     """Take back a merge by hand, or keep apart two identities that events linked."""
-    people = _named(connection, secret, (who,) if asked.other is None else (who, asked.other))
+    people = _named(pool, secret, (who,) if asked.other is None else (who, asked.other))
     choice = planning.unmerge(people[0].id, None if asked.other is None else people[1].id)
-    return _decide(caller, request, connection, choice, people, asked)
+    return _decide(caller, request, pool, choice, people, asked)
 
 
 @router.post("/customers/{who}/split", response_class=Response, responses=_TOLD)
-def split(
-    caller: Operator, request: Request, connection: Database, secret: Secret, who: Who, asked: SplitAsked
-) -> Response:
+def split(caller: Operator, request: Request, pool: Pool, secret: Secret, who: Who, asked: SplitAsked) -> Response:
     """Let identities leave a customer."""
-    people = _named(connection, secret, (who, *asked.leaving))
+    people = _named(pool, secret, (who, *asked.leaving))
     choice = planning.split(people[0].id, [one.id for one in people[1:]])
-    return _decide(caller, request, connection, choice, people, asked)
+    return _decide(caller, request, pool, choice, people, asked)
 
 
 @router.post("/customers/{who}/block", response_class=Response, responses=_TOLD)
-def block(caller: Operator, request: Request, connection: Database, secret: Secret, who: Who, asked: Asked) -> Response:
+def block(caller: Operator, request: Request, pool: Pool, secret: Secret, who: Who, asked: Asked) -> Response:
     """Let an identity stand for nobody."""
-    people = _named(connection, secret, (who,))
-    return _decide(caller, request, connection, planning.block(people[0].id, blocked=True), people, asked)
+    people = _named(pool, secret, (who,))
+    return _decide(caller, request, pool, planning.block(people[0].id, blocked=True), people, asked)
 
 
 @router.post("/customers/{who}/unblock", response_class=Response, responses=_TOLD)
-def unblock(
-    caller: Operator, request: Request, connection: Database, secret: Secret, who: Who, asked: Asked
-) -> Response:
+def unblock(caller: Operator, request: Request, pool: Pool, secret: Secret, who: Who, asked: Asked) -> Response:
     """Let an identity that was blocked link others again."""
-    people = _named(connection, secret, (who,))
-    return _decide(caller, request, connection, planning.block(people[0].id, blocked=False), people, asked)
+    people = _named(pool, secret, (who,))
+    return _decide(caller, request, pool, planning.block(people[0].id, blocked=False), people, asked)
 
 
 @router.get("/customers/{who}/explain", response_class=Response, responses=answers(Explanation, HTTPStatus.NOT_FOUND))
-def explain(caller: Reader, request: Request, connection: Database, secret: Secret, who: Who) -> Response:
+def explain(caller: Reader, request: Request, pool: Pool, secret: Secret, who: Who) -> Response:
     """Show why identities are one customer, and what was left out."""
-    (person,) = _named(connection, secret, (who,))
+    (person,) = _named(pool, secret, (who,))
     try:
         found = explaining.explain(_address(request), _rules(request), person.id)
     except StaleStateError:
         raise _changing() from None
-    note(connection, caller, "explain", [found.customer_id])
+    with pool.connection() as connection:
+        note(connection, caller, "explain", [found.customer_id])
     return answer(found)
 
 
@@ -170,7 +168,7 @@ def get_decision(
 def _decide(
     caller: Caller,
     request: Request,
-    connection: Connection,
+    pool: ConnectionPool[Connection],
     choice: Choice,
     people: Sequence[IdentityRef],
     asked: Asked,
@@ -185,23 +183,29 @@ def _decide(
         raise _changing() from None
     if asked.dry_run:
         return answer(Told(looked))
-    with connection.transaction():
+    with pool.connection() as connection, connection.transaction():
         recorded = deciding.record(connection, looked, f"api:{caller.name}", asked.why)
-    recorded = deciding.wait(connection, recorded, PATIENCE_SECONDS)
+    try:
+        recorded = deciding.wait(pool.connection, recorded, PATIENCE_SECONDS)
+    except (PoolTimeout, psycopg.OperationalError) as error:
+        # It stands: an error would have people decide it once more.
+        log.warning("Nobody can look what came of a decision", action="decision.unseen", error=type(error).__name__)
     told = answer(Told(looked, recorded.id, recorded.applied))
     told.status_code = HTTPStatus.ACCEPTED if recorded.applied is None else HTTPStatus.OK
     return told
 
 
-def _named(connection: Connection, secret: bytes, wanted: Sequence[str]) -> list[IdentityRef]:
+def _named(pool: ConnectionPool[Connection], secret: bytes, wanted: Sequence[str]) -> list[IdentityRef]:
+    if any(WANTED.fullmatch(who) is None for who in wanted):
+        raise _invalid("Expected 32 hexadecimal digits, or KIND:VALUE such as user_id:u-17.")
     people: list[IdentityRef] = []
-    for who in wanted:
-        if WANTED.fullmatch(who) is None:
-            raise _invalid("Expected 32 hexadecimal digits, or KIND:VALUE such as user_id:u-17.")
-        found = postgres_decisions.named(connection, who, secret)
-        if not found:
-            raise ApiError(HTTPStatus.NOT_FOUND, "not_found", "Nobody was seen with that.")
-        people.append(found[0])
+    # Given back at once: what comes next may take seconds, and has connections of its own.
+    with pool.connection() as connection:
+        for who in wanted:
+            found = postgres_decisions.named(connection, who, secret)
+            if not found:
+                raise ApiError(HTTPStatus.NOT_FOUND, "not_found", "Nobody was seen with that.")
+            people.append(found[0])
     if len({one.id for one in people}) < len(people):
         raise _invalid("Two of these are the same identity.")
     return people

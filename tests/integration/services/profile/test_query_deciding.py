@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from psycopg import AsyncConnection
 
+from services.profile.query import deciding
 from shared.contracts.identities import identity_id
 from shared.runtime import due
 from shared.runtime.api_keys import Role
@@ -68,6 +70,30 @@ async def test_what_no_worker_applied_yet_is_asked_about_by_its_id(
     await ring(worker(), [one.key for one in fired], connection)
     await connection.commit()
     assert get(client, path).json()["applied_at"] is not None
+
+
+async def test_as_many_decisions_as_there_are_connections_wait_for_a_worker_and_keep_nobody_from_reading(
+    client: httpx.Client, connection: AsyncConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "PATIENCE_SECONDS", 60.0)
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(10))
+    waiting = [asyncio.create_task(post(client, "/customers/user_id:u-1/block")) for _ in range(8)]
+    while await _written_down(connection) < len(waiting):
+        assert not any(one.done() for one in waiting)
+        await asyncio.sleep(0.02)
+    read = await asyncio.to_thread(get, client, "/customers/user_id:u-2")
+    assert (read.status_code, [one.done() for one in waiting]) == (200, [False] * 8), read.text
+    fired = await due.take(connection, dict.fromkeys(range(4), datetime.now(UTC)), 10)
+    await ring(worker(), [one.key for one in fired], connection)
+    await connection.commit()
+    assert {answer.status_code for answer in await asyncio.gather(*waiting)} == {200}
+
+
+async def _written_down(connection: AsyncConnection) -> int:
+    cursor = await connection.execute("SELECT count(*) FROM decisions")
+    row = await cursor.fetchone()
+    await connection.commit()
+    return 0 if row is None else int(row[0])
 
 
 @pytest.mark.parametrize(
