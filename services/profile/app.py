@@ -12,9 +12,11 @@ from services.profile.handlers import ProfileHandler
 from services.profile.rebuilding.site import Rules
 from services.profile.rebuilding.watching import EqualityCheck
 from services.profile.refusals_counted import METRIC
+from services.profile.search_counted import LOOK_SECONDS, REST, SearchCounted
 from services.profile.settings import ProfileSettings
 from services.profile.state_cache import StateCache
 from shared.contracts.topics import ACTIVITIES, CUSTOMERS, INTERACTIONS
+from shared.runtime.repeated import Repeated
 from shared.runtime.worker import Runtime, Service, run
 
 
@@ -49,7 +51,16 @@ def service(settings: ProfileSettings) -> Service:
         outputs=(CUSTOMERS, ACTIVITIES),
         handler=handler,
         outlet=lambda _runtime: PostgresOutlet(stages),
-        background=lambda runtime: [Checker(EqualityCheck(runtime, settings, Rules(rules, stages)))],
+        background=lambda runtime: [
+            Checker(EqualityCheck(runtime, settings, Rules(rules, stages))),
+            Repeated(
+                SearchCounted(runtime).look,
+                LOOK_SECONDS,
+                "Changes that wait can't be counted",
+                "search.retry",
+                rest=REST,
+            ),
+        ],
         stage="profile",
         session=SESSION,
     )

@@ -209,6 +209,11 @@ _SERVICES = (
         "When this process last compared customers with their timeline, in Unix time.",
         unit="seconds",
     ),
+    Metric(
+        "crm_profile_search_waiting",
+        MetricKind.GAUGE,
+        "Changes that search does not find yet, counted up to 100,000; it grows where no profile-api takes them in.",
+    ),
     Metric("crm_segment_members", MetricKind.GAUGE, "Customers in a segment now.", (_SEGMENT,)),
     Metric(
         "crm_segment_changes_total",

@@ -24,6 +24,7 @@ _FORGET = """
         AND NOT EXISTS (SELECT FROM unnest(%s, %s) AS n (term, identity_id)
                         WHERE n.term = t.term AND n.identity_id = t.identity_id)
 """
+_WAITING = "SELECT count(*) FROM (SELECT FROM search_due LIMIT %s) AS due"
 _ADD = "INSERT INTO search_terms SELECT * FROM unnest(%s, %s) ON CONFLICT DO NOTHING"
 
 
@@ -31,6 +32,13 @@ async def note(connection: AsyncConnection, identities: Sequence[bytes]) -> None
     """Say that these identities are new, or that somebody said what they are called."""
     if identities:
         await connection.execute(_NOTE, (uuids(identities),))
+
+
+async def waiting(connection: AsyncConnection, most: int) -> int:
+    """Tell how many changes cannot be found by yet; `most` if there are more."""
+    cursor = await connection.execute(_WAITING, (most,))
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def draw(connection: Connection) -> int:

@@ -49,13 +49,13 @@ def compose(settings: ProfileApiSettings) -> FastAPI:
     rules = identity_rules(settings_for("profile", RulesSettings).identity_rules)
     stages = lifecycle_stages(settings_for("profile", StagesSettings).lifecycle_stages)
     pool = new_pool(settings)
+    drawing = Drawing(pool)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.pool, app.state.secret, app.state.stages = pool, settings.secret, stages
         app.state.database_url, app.state.rules = settings.database_url.get_secret_value(), rules
         await asyncio.to_thread(pool.open)
-        drawing = Drawing(pool)
         task = asyncio.create_task(drawing.run(), name="search-terms")
         try:
             yield
@@ -70,7 +70,7 @@ def compose(settings: ProfileApiSettings) -> FastAPI:
                 connection.execute("SELECT 1")
         except (psycopg.Error, PoolTimeout):
             return Report((Failed("database", "PostgreSQL does not answer"),))
-        return Report((Passed("database"),))
+        return Report((Passed("database"), drawing.check()))
 
     async def ready() -> Report:
         return await asyncio.to_thread(look)

@@ -2,11 +2,11 @@
 
 import asyncio
 
-import psycopg
 from psycopg import Connection
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 from services.profile.adapters import search_terms
+from shared.runtime.health import Check, Passed
 from shared.runtime.logs import logger
 
 log = logger(__name__)
@@ -17,25 +17,36 @@ TROUBLED_SECONDS = 5.0
 
 
 class Drawing:
-    """Draws batch after batch until it is closed; whatever goes wrong with one, the next is tried."""
+    """Draws batch after batch until it is closed; whatever goes wrong with one, it is tried again after a rest."""
 
     def __init__(self, pool: ConnectionPool[Connection]) -> None:
         self._pool = pool
         self._closing = asyncio.Event()
+        self._trouble: str | None = None
 
     async def run(self) -> None:
         """Draw until `close`."""
         while not self._closing.is_set():
             try:
                 taken = await asyncio.to_thread(self._draw)
-                pause = 0.0 if taken else IDLE_SECONDS
-            except (psycopg.Error, PoolTimeout) as error:
-                log.warning("Terms for search cannot be drawn", action="search.draw", error=type(error).__name__)
+            except Exception as error:
+                # Whatever it is: nobody would notice that search had ended while all else is answered.
+                log.warning("Terms for search cannot be drawn", action="search.draw", exc_info=error)
+                self._trouble = type(error).__name__
                 pause = TROUBLED_SECONDS
+            else:
+                self._trouble = None
+                pause = 0.0 if taken else IDLE_SECONDS
             try:
                 await asyncio.wait_for(self._closing.wait(), pause)
             except TimeoutError:
                 continue
+
+    def check(self) -> Check:
+        """Tell whether drawing stands still: by a note, for whoever asks for anything else is served all the same."""
+        if self._trouble is None:
+            return Passed("search")
+        return Passed("search", f"drawing terms stands still ({self._trouble}): new names are not found yet")
 
     def close(self) -> None:
         """End after the batch that is under way."""
