@@ -11,7 +11,7 @@ from services.profile.adapters.sessions import SESSION
 from services.profile.handlers import ProfileHandler
 from services.profile.rebuilding.site import Rules
 from services.profile.rebuilding.watching import EqualityCheck
-from services.profile.refusals_counted import METRIC
+from services.profile.refusals_counted import GIVEN_UP, METRIC
 from services.profile.search_counted import LOOK_SECONDS, REST, SearchCounted
 from services.profile.settings import ProfileSettings
 from services.profile.state_cache import StateCache
@@ -43,7 +43,17 @@ def service(settings: ProfileSettings) -> Service:
         def count(reason: str, kind: str, refused: int) -> None:
             runtime.metrics.counter(METRIC, reason=reason, kind=kind).inc(refused)
 
-        return ProfileHandler(store, cache, settings.lanes, rules, count_refused=count, stages=stages)
+        given_up = runtime.metrics.counter(GIVEN_UP)
+        given_up.inc(0)
+        return ProfileHandler(
+            store,
+            cache,
+            settings.lanes,
+            rules,
+            count_refused=count,
+            stages=stages,
+            count_given_up=given_up.inc,
+        )
 
     return Service(
         name="profile",

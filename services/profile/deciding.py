@@ -112,12 +112,12 @@ async def look(
         decision = Decision(
             "f" * 32, await postgres_decisions.next_mark(connection), plan.kind, plan.identities, plan.undoes
         )
-        heard = await hearing(store, surveyor, connection, (decision,))
-        parted = _parted(plan, heard.settlement)
+        settlement, _ = await hearing(store, surveyor, connection, (decision,))
+        parted = _parted(plan, settlement)
         if not parted and plan is not plans[-1]:
             continue
-        coming = prospect(heard.settlement, rules)
-        refs = {name: person.ref for name, person in heard.settlement.people.items()}
+        coming = prospect(settlement, rules)
+        refs = {name: person.ref for name, person in settlement.people.items()}
         return Preview(
             plan.kind,
             plan.identities,

@@ -9,6 +9,7 @@ import msgspec
 from services.profile.domain import fold
 from services.profile.domain.clusters import Cluster, Stored
 from services.profile.domain.event import Event
+from services.profile.domain.extent import MOST_RESOLVED
 from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.record import Portrait, portray
 from services.profile.domain.settling import Household, RegionChange, Settled, Settlement, Telling
@@ -76,7 +77,15 @@ class _Draft:
 class Folding:
     """Takes the new events of a batch whose owners a settlement tells of."""
 
-    def __init__(self, settlement: Settlement, lanes: int, now: datetime, stages: Stages = USUAL) -> None:
+    def __init__(
+        self,
+        settlement: Settlement,
+        lanes: int,
+        now: datetime,
+        stages: Stages = USUAL,
+        most: int = MOST_RESOLVED,
+    ) -> None:
+        self._most = most
         self._settlement = settlement
         self._lanes = lanes
         self._now = now
@@ -150,7 +159,8 @@ class Folding:
             told.moved_regions,
             told.links,
         )  # fmt: skip
-        upset = {region.id: region.due for region in regions if region.due is not None}
+        # One that the clock gave up is brought no more: nothing makes it smaller.
+        upset = {one.id: one.due for one in regions if one.due is not None and one.waiting <= self._most}
         return Folded(graph, self._publications(), self._remembered(rows, clusters), upset)
 
     def _timed(self, region: RegionChange) -> RegionChange:

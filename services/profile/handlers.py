@@ -13,6 +13,7 @@ from services.profile.domain.census import MOST_AT_ONCE
 from services.profile.domain.clusters import Stored
 from services.profile.domain.decisions import Applied
 from services.profile.domain.event import Event
+from services.profile.domain.extent import MOST_RESOLVED
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.domain.months import split_by_month
@@ -24,7 +25,7 @@ from services.profile.folding import Folded, Folding, Remembered, activity_of, a
 from services.profile.messages import Subject, Told, activity_message, customer_message, subject_of
 from services.profile.ports import Change, CustomerStore, Entry, GraphChange
 from services.profile.reading import read
-from services.profile.refusals_counted import Count, RefusalsCounted, nowhere
+from services.profile.refusals_counted import Count, CountGivenUp, RefusalsCounted, none, nowhere
 from services.profile.state_cache import StateCache
 from services.profile.surveying import Surveyor
 from shared.contracts.identities import IdentityRef
@@ -67,6 +68,7 @@ class Rows(msgspec.Struct, frozen=True):
     applied: Sequence[Applied] = ()
     accounts: Mapping[str, AccountSaid] = {}
     left: Refusals = {}
+    given_up: int = 0
 
 
 class _Draft(msgspec.Struct, gc=False):
@@ -99,14 +101,17 @@ class ProfileHandler:
         at_once: int = MOST_AT_ONCE,
         count_refused: Count = nowhere,
         stages: Stages = USUAL,
+        most: int = MOST_RESOLVED,
+        count_given_up: CountGivenUp = none,
     ) -> None:
         self._store = store
         self._cache = cache
         self._lanes = lanes
         self._stages = stages
-        self._surveyor = Surveyor(store, cache, rules, at_once)
-        self._refusals = RefusalsCounted(count_refused)
-        self._docket = Docket(store, self._surveyor)
+        self._most = most
+        self._surveyor = Surveyor(store, cache, rules, at_once, most)
+        self._refusals = RefusalsCounted(count_refused, count_given_up)
+        self._docket = Docket(store, self._surveyor, most)
 
     def decode(self, record: Record) -> Sequence[Event | Poison]:
         """Read the one interaction of a record."""
@@ -140,7 +145,7 @@ class ProfileHandler:
         """Tell duplicates and conflicts from new events, and fold those; or do what the clock brought."""
         if due:
             return self._by_clock(state.heard, now)
-        folding = None if state.settlement is None else Folding(state.settlement, self._lanes, now, self._stages)
+        folding = None if state.settlement is None else self._folding(state.settlement, now)
         hashes = dict(state.hashes)
         drafts: dict[str, _Draft] = {}
         outcomes: list[Outcome] = []
@@ -189,9 +194,15 @@ class ProfileHandler:
     def _by_clock(self, heard: Heard | None, now: datetime) -> Decision[Rows]:
         if heard is None:
             return Decision(Rows((), ()), ())
-        folded = Folding(heard.settlement, self._lanes, now, self._stages).done()
-        rows = Rows((), (), folded.graph, folded.remembered, heard.applied)
-        return Decision(rows, (), folded.publications, self._wake(folded))
+        again = [SetDue(one.lane, one.key, one.at) for one in heard.put_off]
+        if heard.settlement is None:
+            return Decision(Rows((), (), given_up=heard.given_up), (), (), again)
+        folded = self._folding(heard.settlement, now).done()
+        rows = Rows((), (), folded.graph, folded.remembered, heard.applied, given_up=heard.given_up)
+        return Decision(rows, (), folded.publications, [*again, *self._wake(folded)])
+
+    def _folding(self, settlement: Settlement, now: datetime) -> Folding:
+        return Folding(settlement, self._lanes, now, self._stages, self._most)
 
     def _wake(self, folded: Folded) -> Sequence[SetDue]:
         return [SetDue(lane_of(region, self._lanes), UNTANGLE + region, at) for region, at in folded.upset.items()]
@@ -211,6 +222,7 @@ class ProfileHandler:
         Raises:
             StaleStateError: somebody else wrote one of them since `load`.
         """
+        self._refusals.give_up(rows.given_up)
         if not rows.entries and rows.graph is None:
             return
         await self._store.write(connection, rows.changes, rows.graph, rows.entries)

@@ -115,8 +115,8 @@ class CustomerStore(Protocol):
         """Read these identities alone, with what they are called, their customers and the regions of those."""
         ...
 
-    async def upset(self, connection: AsyncConnection, regions: Collection[str]) -> frozenset[str]:
-        """Tell which of these regions wait for the clock."""
+    async def upset(self, connection: AsyncConnection, regions: Collection[str]) -> Mapping[str, int]:
+        """Tell which of these regions wait for the clock, and how many identities each has."""
         ...
 
     async def links(self, connection: AsyncConnection, pairs: Collection[Pair]) -> Mapping[Pair, Link]:
@@ -127,8 +127,10 @@ class CustomerStore(Protocol):
         """Read all links of which both ends are among these."""
         ...
 
-    async def links_of(self, connection: AsyncConnection, ids: Collection[str]) -> Mapping[Pair, Link]:
-        """Read all links of these, whoever is at the other end."""
+    async def links_of(
+        self, connection: AsyncConnection, ids: Collection[str], most: int | None = None
+    ) -> Mapping[Pair, Link]:
+        """Read all links of these, or `most` of them, whoever is at the other end."""
         ...
 
     async def pending(self, connection: AsyncConnection, ids: Collection[str]) -> Sequence[Decision]:

@@ -9,6 +9,7 @@ from psycopg import AsyncConnection
 from services.profile.domain.census import MOST_AT_ONCE, Census
 from services.profile.domain.clusters import Cluster, Stored, Territory
 from services.profile.domain.event import Event
+from services.profile.domain.extent import MOST_RESOLVED, TooLargeError, extent
 from services.profile.domain.glimpses import Glimpses, glimpse
 from services.profile.domain.holdings import Holdings, IncompleteError
 from services.profile.domain.identity_rules import IdentityRules
@@ -33,8 +34,14 @@ class Surveyor:
     """Reads and settles; what a batch of identities that nobody was named with costs is a look at each."""
 
     def __init__(
-        self, store: CustomerStore, cache: StateCache, rules: IdentityRules, at_once: int = MOST_AT_ONCE
+        self,
+        store: CustomerStore,
+        cache: StateCache,
+        rules: IdentityRules,
+        at_once: int = MOST_AT_ONCE,
+        most: int = MOST_RESOLVED,
     ) -> None:
+        self.most = most
         self._store = store
         self._cache = cache
         self._rules = rules
@@ -93,6 +100,7 @@ class Surveyor:
         Nothing is remembered of it and nothing taken from memory; large regions are resolved.
 
         Raises:
+            TooLargeError: more than `most` identities would have to be read.
             StaleStateError: somebody else wrote meanwhile.
         """
         people = await self._store.people(connection, names)
@@ -109,6 +117,8 @@ class Surveyor:
             try:
                 return await asyncio.to_thread(worked)
             except IncompleteError as wanting:
+                if extent(held, wanting) > self.most:
+                    raise TooLargeError(self.most) from None
                 held = await self._more(connection, held, wanting)
 
     async def _held(

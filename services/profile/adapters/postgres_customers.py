@@ -83,8 +83,8 @@ class PostgresCustomers:
         """Read these identities alone, with what they are called, their customers and the regions of those."""
         return await postgres_graph.read_people(connection, ids)
 
-    async def upset(self, connection: AsyncConnection, regions: Collection[str]) -> frozenset[str]:
-        """Tell which of these regions wait for the clock."""
+    async def upset(self, connection: AsyncConnection, regions: Collection[str]) -> Mapping[str, int]:
+        """Tell which of these regions wait for the clock, and how many identities each has."""
         return await postgres_graph.read_upset(connection, regions)
 
     async def links(self, connection: AsyncConnection, pairs: Collection[Pair]) -> Mapping[Pair, Link]:
@@ -95,9 +95,11 @@ class PostgresCustomers:
         """Read all links of which both ends are among these."""
         return await postgres_graph.read_links_among(connection, ids)
 
-    async def links_of(self, connection: AsyncConnection, ids: Collection[str]) -> Mapping[Pair, Link]:
-        """Read all links of these, whoever is at the other end."""
-        return await postgres_graph.read_links_of(connection, ids)
+    async def links_of(
+        self, connection: AsyncConnection, ids: Collection[str], most: int | None = None
+    ) -> Mapping[Pair, Link]:
+        """Read all links of these, or `most` of them, whoever is at the other end."""
+        return await postgres_graph.read_links_of(connection, ids, most)
 
     async def pending(self, connection: AsyncConnection, ids: Collection[str]) -> Sequence[Decision]:
         """Read those of these decisions that were not applied yet, first decided first."""

@@ -205,10 +205,12 @@ def _made(connection: Connection, statement: LiteralString, values: Mapping[str,
 
 
 def _result(applied: Applied) -> str:
-    said = {
+    said: dict[str, object] = {
         "before": applied.before,
         "after": applied.after,
         "said": [{"one": one.one, "other": one.other, "verdict": one.verdict} for one in applied.ruling.said],
         "blocked": dict(applied.ruling.blocked),
     }
+    if applied.refused is not None:
+        said["refused"] = applied.refused
     return msgspec.json.encode(said).decode()

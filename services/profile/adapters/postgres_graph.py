@@ -39,7 +39,7 @@ _NAMES = """
         LIMIT 1
     ) AS t
 """
-_UPSET = "SELECT uuid_send(id) FROM regions WHERE id = ANY(%s) AND untangle_due IS NOT NULL"
+_UPSET = "SELECT uuid_send(id), summary FROM regions WHERE id = ANY(%s) AND untangle_due IS NOT NULL"
 
 _TURN = int.from_bytes(b"whoiswho")
 """The lock of those who work on who is who."""
@@ -94,10 +94,10 @@ async def read_people(connection: AsyncConnection, ids: Collection[str]) -> Whol
     return Whole(identities, refs, clusters, territories)
 
 
-async def read_upset(connection: AsyncConnection, regions: Collection[str]) -> frozenset[str]:
-    """Tell which of these regions wait for the clock."""
+async def read_upset(connection: AsyncConnection, regions: Collection[str]) -> dict[str, int]:
+    """Tell which of these regions wait for the clock, and how many identities each has."""
     cursor = await connection.execute(_UPSET, (_ids(regions),), binary=True)
-    return frozenset(key.hex() for (key,) in await cursor.fetchall())
+    return {key.hex(): sum(load_region(summary).counts.values()) for key, summary in await cursor.fetchall()}
 
 
 async def read_links_of(connection: AsyncConnection, ids: Collection[str], most: int | None = None) -> dict[Pair, Link]:

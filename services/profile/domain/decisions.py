@@ -60,13 +60,14 @@ class Ruling(msgspec.Struct, frozen=True, array_like=True):
 class Applied(msgspec.Struct, frozen=True):
     """A decision and what came of it: whose each identity in it was and is.
 
-    A split or an unmerge that finds nothing to part has an empty ruling.
+    A split or an unmerge that finds nothing to part has an empty ruling; so has what was `refused`, with why.
     """
 
     decision: Decision
     ruling: Ruling
     before: dict[str, str]
     after: dict[str, str]
+    refused: str | None = None
 
 
 def rule(census: Census, decision: Decision) -> Applied:
@@ -79,6 +80,12 @@ def rule(census: Census, decision: Decision) -> Applied:
     ruling = ruling_of(census, decision)
     enact(census, decision.mark, ruling)
     return Applied(decision, ruling, before, _customers(census, decision))
+
+
+def decline(census: Census, decision: Decision, why: str) -> Applied:
+    """Let everything be as it is, and keep the reason."""
+    now = _customers(census, decision)
+    return Applied(decision, Ruling(), now, now, why)
 
 
 def enact(census: Census, mark: Mark, ruling: Ruling) -> None:

@@ -77,7 +77,8 @@ class Household(msgspec.Struct, frozen=True, gc=False):
 class RegionChange(msgspec.Struct, frozen=True, gc=False):
     """A region with a row as it is to be; `before` is the version to be found, 0 if there is no row.
 
-    If it is `upset`, the clock is to resolve it: at `due`, or when the clock says so if that is not settled yet.
+    If it is `upset`, the clock is to resolve it: at `due`, or when the clock says so if that is not settled yet. It was
+    `waiting` for that already with so many identities; 0 if it was not.
     """
 
     id: str
@@ -86,6 +87,7 @@ class RegionChange(msgspec.Struct, frozen=True, gc=False):
     summary: RegionSummary
     upset: bool = False
     due: datetime | None = None
+    waiting: int = 0
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -171,7 +173,9 @@ class _Regions:
         if area.changed:
             version = max(row.version for row in area.rows.values()) + 1
             due = min((row.due for row in area.rows.values() if row.due is not None), default=None)
-            self.changes.append(RegionChange(name, area.rows[name].version, version, summary, area.upset, due))
+            row = area.rows[name]
+            waiting = 0 if row.due is None else sum(row.summary.counts.values())
+            self.changes.append(RegionChange(name, row.version, version, summary, area.upset, due, waiting))
         for other in others:
             self.gone[other] = area.rows[other].version
             self.moved[other] = name

@@ -58,8 +58,9 @@ class Life:
 
     def settle(self) -> None:
         """Let the clock bring all that waits for it."""
-        waiting, self.due = self.due, set()
-        self.ring(self.workers[0], waiting)
+        for _ in range(len(self.due)):  # one region at a time
+            waiting, self.due = self.due, set()
+            self.ring(self.workers[0], sorted(waiting))
         assert not self.due, "what the clock resolves is resolved"
         assert all(one.due is None for one in self.store.regions.values())
 

@@ -14,12 +14,13 @@ from services.profile.domain.census import MOST_AT_ONCE
 from services.profile.domain.clusters import Cluster, Stored, Territory
 from services.profile.domain.decisions import Applied
 from services.profile.domain.event import Event
+from services.profile.domain.extent import MOST_RESOLVED
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.links import Link
 from services.profile.domain.state import dump, load
 from services.profile.handlers import ProfileHandler, Rows
 from services.profile.ports import Change, CustomerStore, Entry, GraphChange, Pair, Seating, Whole
-from services.profile.refusals_counted import Count, nowhere
+from services.profile.refusals_counted import Count, CountGivenUp, none, nowhere
 from services.profile.state_cache import StateCache
 from shared.contracts.identities import IdentityRef
 from shared.runtime.clock import SystemClock
@@ -73,8 +74,11 @@ class InMemoryCustomers:
     async def links_among(self, _connection: AsyncConnection, ids: Collection[str]) -> Mapping[Pair, Link]:
         return {pair: link for pair, link in self.edges.items() if pair[0] in ids and pair[1] in ids}
 
-    async def links_of(self, _connection: AsyncConnection, ids: Collection[str]) -> Mapping[Pair, Link]:
-        return {pair: link for pair, link in self.edges.items() if pair[0] in ids or pair[1] in ids}
+    async def links_of(
+        self, _connection: AsyncConnection, ids: Collection[str], most: int | None = None
+    ) -> Mapping[Pair, Link]:
+        found = [(pair, link) for pair, link in self.edges.items() if pair[0] in ids or pair[1] in ids]
+        return dict(found[:most])
 
     async def people(self, connection: AsyncConnection, ids: Collection[str]) -> Whole:
         rows = {name: self.rows[key] for name in ids if (key := bytes.fromhex(name)) in self.rows}
@@ -83,8 +87,9 @@ class InMemoryCustomers:
         refs = {name: row.ref for name, row in rows.items()}
         return Whole({name: row.stored() for name, row in rows.items()}, refs, clusters, territories)
 
-    async def upset(self, _connection: AsyncConnection, regions: Collection[str]) -> frozenset[str]:
-        return frozenset(one for one in regions if one in self.regions and self.regions[one].due is not None)
+    async def upset(self, _connection: AsyncConnection, regions: Collection[str]) -> Mapping[str, int]:
+        found = {one: self.regions[one] for one in regions if one in self.regions}
+        return {name: sum(one.summary.counts.values()) for name, one in found.items() if one.due is not None}
 
     async def pending(self, _connection: AsyncConnection, ids: Collection[str]) -> Sequence[decisions.Decision]:
         waiting = [one for one in self.decisions.values() if one.id in ids and one.id not in self.applied]
@@ -197,9 +202,18 @@ def new_handler(
     rules: IdentityRules | None = None,
     at_once: int = MOST_AT_ONCE,
     count_refused: Count = nowhere,
+    most: int = MOST_RESOLVED,
+    count_given_up: CountGivenUp = none,
 ) -> ProfileHandler:
     return ProfileHandler(
-        store or InMemoryCustomers(), StateCache(cached), 4, rules or IdentityRules(), at_once, count_refused
+        store or InMemoryCustomers(),
+        StateCache(cached),
+        4,
+        rules or IdentityRules(),
+        at_once,
+        count_refused,
+        most=most,
+        count_given_up=count_given_up,
     )
 
 
