@@ -195,8 +195,9 @@ class Processor:
             state = await handler.load(transaction.connection, handler.keys(events, fired))
         now = self._parts.clock.now()
         with observer.phase("decide"):
-            if len(events) + len(fired) > LARGE_BATCH:
-                # Heartbeats share this event loop: a thread lets it breathe while a large batch is decided.
+            if fired or len(events) > LARGE_BATCH:
+                # Heartbeats share this event loop: a thread lets it breathe while much is decided. What one instant
+                # brings may be as much as a large batch.
                 decision = await asyncio.to_thread(handler.decide, events, fired, state, now)
             else:
                 decision = handler.decide(events, fired, state, now)
