@@ -198,6 +198,11 @@ _SERVICES = (
         ),
     ),
     Metric(
+        "crm_regions_given_up_total",
+        MetricKind.COUNTER,
+        "Regions with more identities than the clock resolves: their customers stay, late links in them are void.",
+    ),
+    Metric(
         "crm_profile_checked_customers_total",
         MetricKind.COUNTER,
         "Customers compared with what is counted anew from their timeline, by what came of it.",
