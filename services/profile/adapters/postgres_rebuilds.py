@@ -7,7 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from services.profile.domain.clusters import Cluster, dump
-from services.profile.domain.comparing import Difference
+from services.profile.domain.comparing import TIMELINE, Difference
 from services.profile.domain.lifecycle import Stages
 from services.profile.domain.state import dump as dump_state
 from shared.runtime.arrays import byteas, int8s, texts, uuids
@@ -35,6 +35,7 @@ _NEXT = """
 _SWITCHED = "UPDATE rebuild_differences SET switched = true WHERE customer_id = %s::uuid"
 _COUNT = "UPDATE rebuilds SET switched = switched + %s WHERE id = %s"
 _SHOWN = "SELECT uuid_send(customer_id), path FROM rebuild_differences ORDER BY customer_id LIMIT %s"
+_UNREADABLE = "SELECT count(*) FROM rebuild_differences WHERE path LIKE %s"
 _MANY = "SELECT count(*) FROM identities"
 _STAGES = "SELECT stages FROM rebuilds WHERE phase = 'done' ORDER BY id DESC LIMIT 1"
 _LANES = "SELECT max(lane) + 1 FROM lanes"
@@ -138,6 +139,13 @@ async def differences(connection: AsyncConnection, most: int) -> list[Difference
     cursor = connection.cursor(binary=True)
     await cursor.execute(_SHOWN, (most,))
     return [Difference(key.hex(), path) for key, path in await cursor.fetchall()]
+
+
+async def how_many_unreadable(connection: AsyncConnection) -> int:
+    """Count the customers of whom an event could not be read."""
+    cursor = await connection.execute(_UNREADABLE, (f"{TIMELINE}%",))
+    row = await cursor.fetchone()
+    return 0 if row is None else row[0]
 
 
 async def how_many(connection: AsyncConnection) -> int:

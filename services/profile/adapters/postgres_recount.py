@@ -7,6 +7,7 @@ import msgspec
 from psycopg import AsyncConnection
 
 from services.profile.adapters.postgres_decisions import read_rulings
+from services.profile.domain.comparing import TIMELINE
 from services.profile.domain.decisions import Ruling
 from services.profile.domain.effects import UnreadablePayloadError, effect_of
 from services.profile.domain.event import Event
@@ -14,7 +15,6 @@ from services.profile.domain.links import Mark
 from shared.contracts.identities import IdentityRef
 from shared.contracts.interactions import Interaction
 from shared.runtime.arrays import UuidArray, uuids
-from shared.runtime.errors import FatalError
 
 AT_ONCE = 500
 """Events in memory at once, and between two looks at whoever shares our event loop."""
@@ -47,19 +47,16 @@ _ID = 16
 _NO_CONTEXT = msgspec.Raw(b"{}")
 
 
-class UnreadableEventError(FatalError):
-    """An event that was applied once cannot be read by this version of the program."""
-
-    def __init__(self, key: bytes, path: str) -> None:
-        super().__init__(f"the event {key.hex()} of the timeline cannot be read at {path} by this version")
-
-
 class Kept(NamedTuple):
-    """An event with the customer that it was committed to, and the version that first contained it there."""
+    """An event with the customer that it was committed to, and the version that first contained it there.
+
+    `unreadable` is where its payload is not what its name promises to this version: then its effect is unknown.
+    """
 
     event: Event
     customer_id: str
     version: int
+    unreadable: str | None = None
 
 
 class Rulings:
@@ -101,11 +98,7 @@ async def partners(connection: AsyncConnection, ids: Collection[str], enough: in
 async def events_of(
     connection: AsyncConnection, ids: Collection[str], refs: dict[str, IdentityRef]
 ) -> AsyncIterator[list[Kept]]:
-    """Read every event of some identities, some at a time; whom else they name is read into `refs`.
-
-    Raises:
-        UnreadableEventError: an event is not what its name promises.
-    """
+    """Read every event of some identities, some at a time; whom else they name is read into `refs`."""
     async with connection.cursor(name="recounted", binary=True) as cursor:
         await cursor.execute(_EVENTS, (_ids(ids),))
         while rows := await cursor.fetchmany(AT_ONCE):
@@ -136,10 +129,11 @@ def _kept(row: Sequence[Any], refs: Mapping[str, IdentityRef]) -> Kept:
     # Whoever has no row is unknown by kind and value: there is nothing to link.
     rest = () if others is None else tuple(refs[one] for one in _others(others) if one in refs)
     raw = msgspec.Raw(payload)
+    effect, unreadable = None, None
     try:
         effect = effect_of(name, family, raw)
     except UnreadablePayloadError as error:
-        raise UnreadableEventError(key, error.path) from error
+        unreadable = f"{TIMELINE}{key.hex()}{error.path.removeprefix('$')}"
     said = Interaction(
         message_id=message_id,
         source=source,
@@ -154,7 +148,7 @@ def _kept(row: Sequence[Any], refs: Mapping[str, IdentityRef]) -> Kept:
         payload_hash="",
     )
     event = Event(said, key, b"", owner, owner_key, occurred_at, received_at, payload, b"{}", effect, rest)
-    return Kept(event, customer.hex(), version)
+    return Kept(event, customer.hex(), version, unreadable)
 
 
 def _others(packed: bytes) -> list[str]:

@@ -38,7 +38,8 @@ def rebuild(as_json: Json = False) -> None:
 
     Events may go on meanwhile. What is as its events say is not touched; whatever differs gets a new version and is
     published. A rebuild that was stopped goes on where it was. After a change of config/identity.yaml: restart profile
-    first, so that what comes in meanwhile goes by the new rules too.
+    first, so that what comes in meanwhile goes by the new rules too. Whoever has an event that this version cannot read
+    is listed and left alone; then the code is 1.
     """
     begun = time.perf_counter()
 
@@ -50,18 +51,26 @@ def rebuild(as_json: Json = False) -> None:
     seconds = time.perf_counter() - begun
     if as_json:
         emit({"seconds": round(seconds, 3), "events_per_second": round(outcome.events / seconds), **_fields(outcome)})
-        return
+    else:
+        _show(outcome, round(outcome.events / seconds))
+    if outcome.unreadable:
+        many = "1 customer was" if outcome.unreadable == 1 else f"{outcome.unreadable} customers were"
+        fail(f"{many} left alone: this version cannot read an event of theirs (listed as timeline.KEY…).", 1)
+
+
+def _show(outcome: Outcome, events_a_second: int) -> None:
     table(
         "Rebuild",
         ("what", "value"),
         [
             ("identities", outcome.identities),
             ("events", outcome.events),
-            ("events a second", round(outcome.events / seconds)),
+            ("events a second", events_a_second),
             ("customers compared", outcome.customers),
             ("equal", outcome.equal),
             ("different", outcome.different),
             ("put right", outcome.switched),
+            ("left alone, unreadable", outcome.unreadable),
             ("accounts", outcome.accounts),
             ("accounts put right", outcome.accounts_different),
         ],

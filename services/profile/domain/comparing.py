@@ -26,6 +26,9 @@ from shared.contracts.codec import canonical
 from shared.contracts.customers import MOST_IDENTITIES
 from shared.contracts.identities import IdentityRef
 
+TIMELINE = "timeline."
+"""How the place of an event begins of which this version cannot read what it did."""
+
 
 class Difference(NamedTuple):
     """A customer whose rows are not what its events say, and where that shows first."""
@@ -41,17 +44,23 @@ class Compared(msgspec.Struct, frozen=True):
     pending: int
     differences: tuple[Difference, ...]
     unlike: frozenset[str]
-    """Every identity of a customer that differs."""
+    """Every identity of a customer that differs, and is to be put right."""
 
 
 def compare(
-    held: Holdings, told: Recounted, rules: IdentityRules, stages: Stages = USUAL, published: Stages | None = None
+    held: Holdings,
+    told: Recounted,
+    rules: IdentityRules,
+    stages: Stages = USUAL,
+    published: Stages | None = None,
+    unreadable: Mapping[str, str] = {},
 ) -> Compared:
     """Compare rows with what their events say: `held` is whole, and so are the regions in `told`.
 
-    Records that were `published` by other stages differ where those tell another lifecycle.
+    Records that were `published` by other stages differ where those tell another lifecycle. Of whom an event is
+    `unreadable` (where, by identity), that is told, and nobody of that customer's region is to be touched.
     """
-    return _Comparison(held, told, rules, (stages, published or stages)).result()
+    return _Comparison(held, told, rules, (stages, published or stages), unreadable).result()
 
 
 def joined(members: Iterable[str], told: Recounted) -> State | None:
@@ -67,12 +76,22 @@ def known_as(members: Iterable[str], told: Recounted) -> dict[str, IdentityRef]:
 
 
 class _Comparison:
-    def __init__(self, held: Holdings, told: Recounted, rules: IdentityRules, stages: tuple[Stages, Stages]) -> None:
+    def __init__(
+        self,
+        held: Holdings,
+        told: Recounted,
+        rules: IdentityRules,
+        stages: tuple[Stages, Stages],
+        unreadable: Mapping[str, str],
+    ) -> None:
         self._held = held
         self._told = told
         self._rules = rules
         self._stages, self._published = stages
         self._links = _by_end(told.links, held.links)
+        self._unreadable = unreadable
+        # Who is somewhere else by the rows would take what is not all of it along.
+        self._untouchable = {held.identities[name].root or name for name in unreadable if name in held.identities}
 
     def result(self) -> Compared:
         customers = pending = 0
@@ -82,6 +101,10 @@ class _Comparison:
             if self._is_upset(region):
                 pending += len(region.components)
                 continue
+            if self._is_untouchable(region):
+                customers += len(region.components)
+                found += [one for component in region.components if (one := self._unread(component)) is not None]
+                continue
             for component in region.components:
                 customers += 1
                 path = self._path(region, component)
@@ -89,6 +112,18 @@ class _Comparison:
                     found.append(Difference(component.members[0].id, path))
                     unlike |= {node.id for node in component.members}
         return Compared(customers, pending, tuple(found), frozenset(unlike))
+
+    def _is_untouchable(self, region: Region) -> bool:
+        rows = self._held.identities
+        return bool(self._untouchable) and any(
+            node.id in self._unreadable or (node.id in rows and (rows[node.id].root or node.id) in self._untouchable)
+            for component in region.components
+            for node in component.members
+        )
+
+    def _unread(self, component: Component) -> Difference | None:
+        found = sorted(self._unreadable[node.id] for node in component.members if node.id in self._unreadable)
+        return Difference(component.members[0].id, found[0]) if found else None
 
     def _is_upset(self, region: Region) -> bool:
         for component in region.components:

@@ -24,12 +24,17 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Gathered(msgspec.Struct, frozen=True):
-    """Whole regions: their rows, and what their events say; `lost` are customers whose rows are gone."""
+    """Whole regions: their rows, and what their events say; `lost` are customers whose rows are gone.
+
+    `unreadable` are identities of whom an event cannot be read by this version, and where: what is told of them is
+    not all.
+    """
 
     held: Holdings
     told: Recounted
     events: int
     lost: Mapping[str, Cluster]
+    unreadable: Mapping[str, str] = {}
 
 
 async def gather(
@@ -59,6 +64,7 @@ class _Gathering:
         self._links: dict[Pair, Link] = {}
         self._outsiders: dict[str, Node] = {}
         self._versions: dict[str, int] = {}
+        self._unreadable: dict[str, str] = {}
         self._events = 0
 
     async def hear(self, rulings: Rulings) -> None:
@@ -94,7 +100,7 @@ class _Gathering:
         )  # fmt: skip
         # A large region takes its time, and heartbeats share our event loop.
         told = await asyncio.to_thread(recount.result, members)
-        return Gathered(held, told, self._events, lost)
+        return Gathered(held, told, self._events, lost, self._unreadable)
 
     async def _read_rows(self, wanted: set[str]) -> set[str]:
         before = set(self._identities)
@@ -124,6 +130,8 @@ class _Gathering:
             self._events += len(some)
             for kept in some:
                 self._recount.take(kept.event)
+                if kept.unreadable is not None:
+                    self._unreadable.setdefault(kept.event.owner.id, kept.unreadable)
                 self._versions[kept.customer_id] = max(self._versions.get(kept.customer_id, 0), kept.version)
 
     async def _linked(self) -> set[str]:

@@ -35,7 +35,10 @@ class RebuildingError(FatalError):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a rebuild came to: counts of what was looked at, who differed and where, and what was put right."""
+    """What a rebuild came to: counts of what was looked at, who differed and where, and what was put right.
+
+    `unreadable` of those that differ have an event that this version cannot read: they were left as they are.
+    """
 
     identities: int
     events: int
@@ -43,6 +46,7 @@ class Outcome(msgspec.Struct, frozen=True):
     equal: int
     different: int
     switched: int
+    unreadable: int
     accounts: int
     accounts_different: int
     differences: Sequence[Difference]
@@ -78,12 +82,13 @@ class Rebuild:
             async with self._site.pool.connection() as connection:
                 end = await postgres_rebuilds.read_open(connection)
                 shown = await postgres_rebuilds.differences(connection, MOST_SHOWN)
+                unreadable = await postgres_rebuilds.how_many_unreadable(connection)
                 await postgres_rebuilds.enter(connection, at.id, "done")
         if end is None:
             raise RebuildingError("somebody else ended this rebuild")
         return Outcome(
             end.identities, end.events, end.compared, end.compared - end.different, end.different, end.switched,
-            accounts.compared, len(accounts.wanted), shown,
+            unreadable, accounts.compared, len(accounts.wanted), shown,
         )  # fmt: skip
 
     @asynccontextmanager
@@ -205,6 +210,6 @@ async def look(connection: AsyncConnection, site: Site, rulings: Rulings, after:
         gathered = await gather(connection, site.store, site.rules.identity, rulings, {key.hex() for key in turn})
     rules = site.rules
     found = await asyncio.to_thread(
-        compare, gathered.held, gathered.told, rules.identity, rules.stages, rules.published
+        compare, gathered.held, gathered.told, rules.identity, rules.stages, rules.published, gathered.unreadable
     )
     return Looked(turn[-1], len(gathered.held.identities), gathered, found)

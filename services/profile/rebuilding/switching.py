@@ -26,10 +26,15 @@ class Right(msgspec.Struct, frozen=True):
 
 
 async def right(connection: AsyncConnection, site: Site, rulings: Rulings, who: str) -> Right | None:
-    """Tell how a customer and its region are to be, as seen at one moment; nothing if they are so already."""
+    """Tell how a customer and its region are to be, as seen at one moment; nothing if they are so already.
+
+    Nothing either if an event of somebody among them cannot be read: writing one moves what is told of the others.
+    """
     async with connection.transaction():
         await see_one_moment(connection)
         gathered = await gather(connection, site.store, site.rules.identity, rulings, {who})
+    if gathered.unreadable:
+        return None
     found = compare(gathered.held, gathered.told, site.rules.identity, site.rules.stages, site.rules.published)
     if not found.differences:
         return None
