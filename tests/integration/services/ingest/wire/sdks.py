@@ -155,7 +155,7 @@ def _segment(sdk: Sdk, user: str, anonymous: str) -> Story:
         ),
         (
             {"type": "alias", "previousId": anonymous},
-            Expected("Alias Requested", "alias", {"previous_id": anonymous}, user_only),
+            Expected("Alias Requested", "alias", {"previous_id": anonymous}, both),
         ),
     ]
     calls = [{**call, "userId": user} for call, _ in told]
