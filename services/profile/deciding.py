@@ -2,17 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import datetime
 from uuid import uuid4
 
 import msgspec
 from psycopg import AsyncConnection, Connection, IsolationLevel
+from psycopg.errors import QueryCanceled
 
 from services.profile.adapters import postgres_decisions
 from services.profile.adapters.postgres_customers import PostgresCustomers
 from services.profile.docket import hearing
+from services.profile.domain import extent
 from services.profile.domain.decisions import Decision, Kind
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.lifecycle import USUAL, Stages
@@ -25,6 +27,9 @@ from services.profile.surveying import Surveyor
 from shared.contracts.customers import CustomerRecord
 from shared.contracts.identities import IdentityRef
 from shared.runtime.failpoints import NullFailpoints
+
+LOOKED_SECONDS = 10
+"""How long PostgreSQL may take for any one thing that is looked at: whoever waits for an answer would go by then."""
 
 LOOK_EVERY = 0.1
 """Seconds between two looks whether a decision was applied."""
@@ -60,6 +65,8 @@ class Done(msgspec.Struct, frozen=True):
     after: dict[str, str]
     said: list[dict[str, str]]
     blocked: dict[str, bool]
+    refused: str | None = None
+    """Why nothing came of it; then everything is as it was."""
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -79,7 +86,7 @@ def preview(
     """Look what a decision about these people would do; call it where no event loop runs.
 
     Raises:
-        RefusedError: it makes no sense of them.
+        RefusedError: it makes no sense of them, or they are too many.
         StaleStateError: somebody else wrote meanwhile, again and again.
         psycopg.Error: the database cannot be used.
     """
@@ -89,10 +96,26 @@ def preview(
 async def _preview(
     database_url: str, rules: IdentityRules, people: Collection[str], choice: Choice, stages: Stages = USUAL
 ) -> Preview:
+    async with looking(database_url) as connection:
+        return await look(connection, rules, people, choice, stages)
+
+
+@asynccontextmanager
+async def looking(database_url: str) -> AsyncIterator[AsyncConnection]:
+    """Open a connection that sees one state of the tables, writes nothing, and takes no longer than somebody waits.
+
+    Raises:
+        RefusedError: it took longer.
+    """
     options = "-c search_path=profile -c timezone=UTC -c default_transaction_read_only=on"
+    options += f" -c statement_timeout={LOOKED_SECONDS}s"
     async with await AsyncConnection.connect(database_url, options=options, connect_timeout=5) as connection:
         await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
-        return await look(connection, rules, people, choice, stages)
+        try:
+            yield connection
+        except QueryCanceled:
+            words = f"Looking at it took PostgreSQL more than {LOOKED_SECONDS} seconds: it is too large, or busy now."
+            raise RefusedError(words) from None
 
 
 async def look(
@@ -106,7 +129,7 @@ async def look(
         RefusedError: it makes no sense of them.
     """
     store = PostgresCustomers(NullFailpoints())
-    surveyor = Surveyor(store, StateCache(0), rules)
+    surveyor = Surveyor(store, StateCache(0), rules, most=extent.MOST_RESOLVED)
     _, plans = await surveyor.attend(connection, people, choice)
     for plan in plans:
         decision = Decision(

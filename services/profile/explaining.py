@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
-from psycopg import AsyncConnection, IsolationLevel
+from psycopg import AsyncConnection
 
 from services.profile.adapters import postgres_decisions, postgres_graph
 from services.profile.adapters.postgres_customers import PostgresCustomers
+from services.profile.deciding import looking
+from services.profile.domain import extent
 from services.profile.domain.explaining import Reason, grounds, in_words, outside, reason_of, surround
 from services.profile.domain.graph import Why
 from services.profile.domain.identity_rules import IdentityRules
@@ -82,6 +84,7 @@ def explain(database_url: str, rules: IdentityRules, identity: str) -> Explanati
     """Explain the customer of an identity; call it where no event loop runs.
 
     Raises:
+        RefusedError: there is too much to be looked at.
         psycopg.Error: the database cannot be used.
         StaleStateError: somebody else wrote meanwhile, again and again.
     """
@@ -89,15 +92,14 @@ def explain(database_url: str, rules: IdentityRules, identity: str) -> Explanati
 
 
 async def _explain(database_url: str, rules: IdentityRules, identity: str) -> Explanation:
-    options = "-c search_path=profile -c timezone=UTC -c default_transaction_read_only=on"
-    async with await AsyncConnection.connect(database_url, options=options, connect_timeout=5) as connection:
-        await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+    async with looking(database_url) as connection:
         return await explained(connection, rules, identity)
 
 
 async def explained(connection: AsyncConnection, rules: IdentityRules, identity: str) -> Explanation:
     """Explain, within a transaction that sees one state of the tables."""
-    surveyor = Surveyor(PostgresCustomers(NullFailpoints()), StateCache(0), rules)
+    store = PostgresCustomers(NullFailpoints())
+    surveyor = Surveyor(store, StateCache(0), rules, most=extent.MOST_RESOLVED)
     _, members = await surveyor.attend(connection, {identity}, lambda census: surround(census, identity))
     links = await postgres_graph.read_links_of(connection, members, MOST_LINKS)
     around = outside(links, members)

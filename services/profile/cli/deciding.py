@@ -11,7 +11,7 @@ import typer
 
 from services.profile import deciding
 from services.profile.adapters import postgres_decisions, postgres_lookup
-from services.profile.adapters.postgres_lookup import WANTED
+from services.profile.adapters.postgres_lookup import WANTED, Decision
 from services.profile.adapters.rule_files import WrongRulesError, identity_rules
 from services.profile.cli.asking import Json, Who, find_one, say, stages
 from services.profile.cli.portraits import when
@@ -147,11 +147,17 @@ def decisions(
                 one.why or None,
                 "\n".join(one.identities),
                 None if one.undoes is None else _plain(one.undoes),
-                "not yet" if one.applied_at is None else when(one.applied_at),
+                _when_applied(one),
             )
             for one in made
         ],
     )
+
+
+def _when_applied(made: Decision) -> str | None:
+    if made.applied_at is None:
+        return "not yet"
+    return "refused" if "refused" in made.result else when(made.applied_at)
 
 
 class _Manner(msgspec.Struct, frozen=True):
@@ -203,8 +209,10 @@ def _confirm(looked: Preview) -> None:
 def _told(recorded: Recorded, *, idle: bool, as_json: bool) -> None:
     if as_json:
         emit(recorded)
-    elif recorded.applied is not None:
+    elif recorded.applied is not None and recorded.applied.refused is None:
         typer.echo(f"Done: decision {recorded.id}.")
+    if recorded.applied is not None and recorded.applied.refused is not None:
+        fail(f"Decision {recorded.id} was refused: {recorded.applied.refused}", 1)
     if recorded.applied is None:
         hint = "no worker of profile is connected (`rapport up`)" if idle else "profile has other work before it"
         fail(f"Decision {recorded.id} is written down and not applied yet: {hint}. It will be, by itself.", 1)

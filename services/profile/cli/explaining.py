@@ -9,6 +9,7 @@ from services.profile.adapters.rule_files import WrongRulesError, identity_rules
 from services.profile.cli.asking import Json, Who
 from services.profile.cli.deciding import named, settings_or_end
 from services.profile.cli.portraits import when
+from services.profile.domain.planning import RefusedError
 from services.profile.explaining import Decided, Event, Explanation
 from shared.contracts.identities import IdentityRef
 from shared.runtime.console import emit, fail, table
@@ -28,6 +29,8 @@ def explain(who: Who, as_json: Json = False) -> None:
     try:
         rules = identity_rules(settings.identity_rules)
         found = explaining.explain(settings.database_url.get_secret_value(), rules, person.id)
+    except RefusedError as refused:
+        fail(str(refused), 1)
     except WrongRulesError as wrong:
         fail(str(wrong))
     except StaleStateError:

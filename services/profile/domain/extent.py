@@ -14,7 +14,7 @@ Whoever may send events can have any number of user ids linked with each other, 
 class TooLargeError(RefusedError):
     """So many identities were named with each other that they are not looked at as a whole; the text says so."""
 
-    def __init__(self, most: int = MOST_RESOLVED) -> None:
+    def __init__(self, most: int) -> None:
         super().__init__(f"More than {most:,} identities were named with each other there: nobody resolves so many.")
 
 

@@ -133,12 +133,18 @@ def unblock(caller: Operator, request: Request, pool: Pool, secret: Secret, who:
     return _decide(caller, request, pool, planning.block(people[0].id, blocked=False), people, asked)
 
 
-@router.get("/customers/{who}/explain", response_class=Response, responses=answers(Explanation, HTTPStatus.NOT_FOUND))
+@router.get(
+    "/customers/{who}/explain",
+    response_class=Response,
+    responses=answers(Explanation, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT),
+)
 def explain(caller: Reader, request: Request, pool: Pool, secret: Secret, who: Who) -> Response:
     """Show why identities are one customer, and what was left out."""
     (person,) = _named(pool, secret, (who,))
     try:
         found = explaining.explain(_address(request), _rules(request), person.id)
+    except RefusedError as refused:
+        raise ApiError(HTTPStatus.CONFLICT, "too_large", str(refused)) from None
     except StaleStateError:
         raise _changing() from None
     with pool.connection() as connection:
@@ -190,6 +196,8 @@ def _decide(
     except (PoolTimeout, psycopg.OperationalError) as error:
         # It stands: an error would have people decide it once more.
         log.warning("Nobody can look what came of a decision", action="decision.unseen", error=type(error).__name__)
+    if recorded.applied is not None and recorded.applied.refused is not None:
+        raise ApiError(HTTPStatus.CONFLICT, "refused", f"Decision {recorded.id}: {recorded.applied.refused}")
     told = answer(Told(looked, recorded.id, recorded.applied))
     told.status_code = HTTPStatus.ACCEPTED if recorded.applied is None else HTTPStatus.OK
     return told
