@@ -71,8 +71,14 @@ def joined(members: Iterable[str], told: Recounted) -> State | None:
 
 
 def known_as(members: Iterable[str], told: Recounted) -> dict[str, IdentityRef]:
-    """Return what somebody is known as; of too many, the strongest."""
-    return dict(united({}, [told.refs[name] for name in members], MOST_IDENTITIES))
+    """Return what somebody is known as; of too many, the strongest.
+
+    Whoever is a customer alone keeps what it was known as before there were links, as it does until there is one.
+    """
+    names = sorted(members)
+    alone = told.states.get(names[0]) if len(names) == 1 else None
+    also = () if alone is None else alone.identities.values()
+    return dict(united({}, (*[told.refs[name] for name in names], *also), MOST_IDENTITIES))
 
 
 class _Comparison:

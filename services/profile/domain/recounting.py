@@ -16,7 +16,9 @@ from services.profile.domain.graph import Resolution, resolve
 from services.profile.domain.holdings import Pair
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.links import Block, Link, Node, SignIn, Word, decided, seen, signing_in
+from services.profile.domain.registers import united
 from services.profile.domain.state import State
+from shared.contracts.customers import MOST_IDENTITIES
 from shared.contracts.identities import IdentityRef
 
 
@@ -98,6 +100,12 @@ class Recount:
         if mine is not None:
             least, greatest = min({mine.least} | strangers), max({mine.greatest} | strangers)
             self._signed_in[node.id] = SignIn(mine.mark, mine.last, least, greatest)
+
+    def remember(self, name: str, refs: Iterable[IdentityRef]) -> None:
+        """Believe what else an identity was known as, from events that were kept without whom else they named."""
+        state = self._states.get(name)
+        if state is not None:
+            state.identities = dict(united(state.identities, refs, MOST_IDENTITIES))
 
     def names(self) -> list[str]:
         """Return everybody of whom an event told."""

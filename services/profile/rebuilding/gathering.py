@@ -91,6 +91,7 @@ class _Gathering:
         for name, links in outside.items():
             recount.refs.setdefault(name, self._refs[name])
             recount.trust(self._live(name), links, members)
+        await self._remember()
         roots = {one.root for one in self._identities.values() if one.root is not None}
         lost = {root: self._lost(root) for root in sorted(roots - self._clusters.keys())}
         clusters = {**self._clusters, **lost}
@@ -101,6 +102,23 @@ class _Gathering:
         # A large region takes its time, and heartbeats share our event loop.
         told = await asyncio.to_thread(recount.result, members)
         return Gathered(held, told, self._events, lost, self._unreadable)
+
+    async def _remember(self) -> None:
+        """Believe what documents of before there were links know beside their own: no event of the timeline has it.
+
+        Of whoever has a row by now, that one tells whose it is.
+        """
+        beside = {
+            name: {other: ref for other, ref in one.state.identities.items() if other != name}
+            for name, one in self._identities.items()
+            if one.state is not None and one.state.identities.keys() - {name}
+        }
+        names = {other for some in beside.values() for other in some}
+        if not names:
+            return
+        known = (await self._store.people(self._connection, names)).identities.keys()
+        for name, some in beside.items():
+            self._recount.remember(name, [ref for other, ref in some.items() if other not in known])
 
     async def _read_rows(self, wanted: set[str]) -> set[str]:
         before = set(self._identities)

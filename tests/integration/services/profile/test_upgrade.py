@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Mapping
 from uuid import UUID
 
 import msgspec
@@ -10,8 +11,9 @@ from psycopg import AsyncConnection
 
 from services.profile.adapters.postgres_customers import PostgresCustomers
 from services.profile.domain.identity_rules import IdentityRules
+from services.profile.domain.state import dump, load
 from services.profile.rebuilding.checking import check_all
-from shared.contracts.identities import identity_id
+from shared.contracts.identities import IdentityRef, identity_id
 from shared.runtime.failpoints import NullFailpoints
 from tests.integration.services.profile.rebuilding import rows, site_on
 from tests.integration.services.profile.test_accounts import operate
@@ -27,6 +29,7 @@ FIELDS_BEFORE = 9
 VIEWED = ("Product Viewed", "browse", {"product_id": "p"})
 ORDERED = ("Order Completed", "order", {"total": {"amount": "3.5", "currency": "EUR"}})
 U1, U2 = (identity_id(SECRET, "user_id", user) for user in ("u-1", "u-2"))
+MAIL = IdentityRef(identity_id(SECRET, "email", "eva@example.com"), "email", "eva@example.com")
 SOMEBODY = [
     interaction(f"m-{user}-{number}", said, [("user_id", user)])
     for user in ("u-1", "u-2")
@@ -54,10 +57,28 @@ async def test_documents_of_before_are_read_folded_into_and_put_right_by_a_rebui
     assert json.loads(found[U1])["totals"]["browsing"]["count"] == 2
 
 
-async def _as_before(connection: AsyncConnection) -> None:
+async def test_what_somebody_was_known_as_before_there_were_links_is_not_lost_by_a_rebuild(
+    database_url: str, connection: AsyncConnection
+) -> None:
+    await lived(connection, SOMEBODY, RULES, random.Random(1))  # noqa: S311 - any order
+    await _as_before(connection, {U1: MAIL})
+    before = json.loads((await customers_of(connection))[U1])
+    assert [one["value"] for one in before["addresses"]] == ["eva@example.com"]
+    async with site_on(database_url, RULES) as watched:
+        assert (await watched.rebuild()).switched == 2
+        assert (await watched.rebuild()).different == 0
+    after = json.loads((await customers_of(connection))[U1])
+    assert (after["addresses"], after["identities"]) == (before["addresses"], before["identities"])
+    assert after["totals"]["browsing"]["count"] == 2
+
+
+async def _as_before(connection: AsyncConnection, beside: Mapping[str, IdentityRef] = {}) -> None:
     cursor = await connection.execute("SELECT id, doc FROM identities WHERE doc IS NOT NULL")
     for key, document in await cursor.fetchall():
-        fields = msgspec.msgpack.decode(document)[:FIELDS_BEFORE]
+        state = load(document)
+        if (other := beside.get(key.hex)) is not None:
+            state.identities = {**state.identities, other.id: other}
+        fields = msgspec.msgpack.decode(dump(state))[:FIELDS_BEFORE]
         await connection.execute("UPDATE identities SET doc = %s WHERE id = %s", (msgspec.msgpack.encode(fields), key))
     await connection.commit()
 
