@@ -206,7 +206,7 @@ _SERVICES = (
         "crm_profile_checked_customers_total",
         MetricKind.COUNTER,
         "Customers compared with what is counted anew from their timeline, by what came of it.",
-        (Label("result", ("equal", "different")),),
+        (Label("result", ("equal", "different", "passed_over")),),
     ),
     Metric(
         "crm_profile_check_last_run_timestamp_seconds",

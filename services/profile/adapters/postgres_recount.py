@@ -1,6 +1,6 @@
 """What a recount reads of PostgreSQL beside the customer store: events by identity, how many partners, whose turn."""
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -97,7 +97,7 @@ async def partners(connection: AsyncConnection, ids: Collection[str], enough: in
 
 async def events_of(
     connection: AsyncConnection, ids: Collection[str], refs: dict[str, IdentityRef]
-) -> AsyncIterator[list[Kept]]:
+) -> AsyncGenerator[list[Kept], None]:
     """Read every event of some identities, some at a time; whom else they name is read into `refs`."""
     async with connection.cursor(name="recounted", binary=True) as cursor:
         await cursor.execute(_EVENTS, (_ids(ids),))

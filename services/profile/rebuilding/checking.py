@@ -17,7 +17,7 @@ STRETCH = 20
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What a check came to; `pending` are customers that the clock has yet to resolve."""
+    """What a check came to; `pending` are customers that the clock has yet to resolve, or too large."""
 
     customers: int
     different: int
@@ -37,9 +37,9 @@ async def check_all(site: Site, watch: Watch) -> Checked:
     found = Checked(0, 0, 0, 0, 0, 0, ())
     rulings, last = Rulings(), NOBODY
     async with site.pool.connection() as connection:
-        while (looked := await look(connection, site, rulings, last, site.at_once)) is not None:
+        while (looked := await look(connection, site, rulings, last, site.at_once, site.bounds)) is not None:
             last = looked.last
-            found = _and(found, looked.compared.customers, looked.compared.pending, looked.gathered.events)
+            found = _and(found, looked.compared.customers, looked.compared.pending, looked.events)
             found = _different(found, looked.compared.differences)
             watch(found.customers)
         accounts = await compare_accounts(connection)
@@ -54,12 +54,12 @@ async def check_some(site: Site, most: int, watch: Watch) -> Checked:
         for _ in range(-(-most // STRETCH)):
             after = secrets.token_bytes(16)
             stretch = min(STRETCH, most)
-            looked = await look(connection, site, rulings, after, stretch)
+            looked = await look(connection, site, rulings, after, stretch, site.bounds)
             if looked is None:  # behind the last one
-                looked = await look(connection, site, rulings, NOBODY, stretch)
+                looked = await look(connection, site, rulings, NOBODY, stretch, site.bounds)
             if looked is None or found.customers >= most:
                 break
-            found = _and(found, looked.compared.customers, looked.compared.pending, looked.gathered.events)
+            found = _and(found, looked.compared.customers, looked.compared.pending, looked.events)
             found = _different(found, looked.compared.differences)
             watch(found.customers)
     return found
@@ -72,11 +72,11 @@ async def check_next(
     found = Checked(0, 0, 0, 0, 0, 0, ())
     last = after
     while found.customers + found.pending < most:
-        looked = await look(connection, site, rulings, last, min(STRETCH, most))
+        looked = await look(connection, site, rulings, last, min(STRETCH, most), site.bounds)
         if looked is None:
             return NOBODY, found
         last = looked.last
-        found = _and(found, looked.compared.customers, looked.compared.pending, looked.gathered.events)
+        found = _and(found, looked.compared.customers, looked.compared.pending, looked.events)
         found = _different(found, looked.compared.differences)
     return last, found
 

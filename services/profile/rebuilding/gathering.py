@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import aclosing
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,13 +11,15 @@ from psycopg import AsyncConnection
 from services.profile.adapters import postgres_recount
 from services.profile.adapters.postgres_recount import Rulings
 from services.profile.domain.clusters import Cluster, Stored, Summary, Territory
+from services.profile.domain.extent import size_of
 from services.profile.domain.graph import forced, unfit
 from services.profile.domain.holdings import Holdings, Pair
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.links import Block, Link, Node, Word
 from services.profile.domain.recounting import Recount, Recounted
 from services.profile.domain.state import State
-from services.profile.ports import CustomerStore
+from services.profile.ports import CustomerStore, Whole
+from services.profile.rebuilding.bounds import Bounds, TooMuchError
 from shared.contracts.identities import IdentityRef
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -38,19 +41,28 @@ class Gathered(msgspec.Struct, frozen=True):
 
 
 async def gather(
-    connection: AsyncConnection, store: CustomerStore, rules: IdentityRules, rulings: Rulings, ids: Iterable[str]
+    connection: AsyncConnection,
+    store: CustomerStore,
+    rules: IdentityRules,
+    rulings: Rulings,
+    ids: Iterable[str],
+    bounds: Bounds,
 ) -> Gathered:
     """Read everything that decides about these identities, in a transaction that sees one moment.
 
     Of whoever is only linked to somebody outside by what does not hold, what is known of that pair is believed.
+
+    Raises:
+        TooMuchError: it is more than the bounds allow.
     """
-    gathering = _Gathering(connection, store, rules)
+    gathering = _Gathering(connection, store, rules, bounds)
     await gathering.hear(rulings)
     return await gathering.all_of(set(ids))
 
 
 class _Gathering:
-    def __init__(self, connection: AsyncConnection, store: CustomerStore, rules: IdentityRules) -> None:
+    def __init__(self, connection: AsyncConnection, store: CustomerStore, rules: IdentityRules, bounds: Bounds) -> None:
+        self._bounds = bounds
         self._connection = connection
         self._store = store
         self._rules = rules
@@ -123,9 +135,11 @@ class _Gathering:
     async def _read_rows(self, wanted: set[str]) -> set[str]:
         before = set(self._identities)
         some = await self._store.people(self._connection, wanted)
+        self._see(some)
         roots = wanted | some.clusters.keys()
         regions = {one.region for one in some.clusters.values() if one.region is not None}
         whole = await self._store.whole(self._connection, roots, regions)
+        self._see(whole)
         around = {one.region for one in whole.clusters.values() if one.region is not None} - regions
         parts = [some, whole]
         if around:
@@ -133,24 +147,37 @@ class _Gathering:
         for part in parts:
             self._identities.update(part.identities)
             self._refs.update(part.refs)
-            self._clusters.update(part.clusters)
-            self._territories.update(part.territories)
+            self._see(part)
         return self._identities.keys() - before
 
+    def _see(self, part: Whole) -> None:
+        self._clusters.update(part.clusters)
+        self._territories.update(part.territories)
+        regions = self._territories
+        alone = sum(one.summary.size for one in self._clusters.values() if one.region not in regions)
+        if alone + sum(map(size_of, regions.values())) > self._bounds.identities:
+            raise TooMuchError
+
     async def _count(self, new: set[str]) -> None:
-        self._links.update(await self._store.links_of(self._connection, new) if new else {})
+        most = self._bounds.links
+        self._links.update(await self._store.links_of(self._connection, new, most + 1) if new else {})
+        if len(self._links) > most:
+            raise TooMuchError
         for name in new:
             for pair, word in self._words.get(name, ()):
                 self._recount.say(pair, word)
             for block in self._blocks.get(name, ()):
                 self._recount.block(name, block)
-        async for some in postgres_recount.events_of(self._connection, new, self._refs):
-            self._events += len(some)
-            for kept in some:
-                self._recount.take(kept.event)
-                if kept.unreadable is not None:
-                    self._unreadable.setdefault(kept.event.owner.id, kept.unreadable)
-                self._versions[kept.customer_id] = max(self._versions.get(kept.customer_id, 0), kept.version)
+        async with aclosing(postgres_recount.events_of(self._connection, new, self._refs)) as events:
+            async for some in events:
+                self._events += len(some)
+                if self._bounds.events is not None and self._events > self._bounds.events:
+                    raise TooMuchError
+                for kept in some:
+                    self._recount.take(kept.event)
+                    if kept.unreadable is not None:
+                        self._unreadable.setdefault(kept.event.owner.id, kept.unreadable)
+                    self._versions[kept.customer_id] = max(self._versions.get(kept.customer_id, 0), kept.version)
 
     async def _linked(self) -> set[str]:
         """Return whoever outside a link may make one with somebody here."""

@@ -17,6 +17,7 @@ from services.profile.adapters.postgres_recount import Rulings, see_one_moment, 
 from services.profile.domain.comparing import Compared, Difference, compare
 from services.profile.domain.lifecycle import USUAL
 from services.profile.rebuilding import ledger
+from services.profile.rebuilding.bounds import Bounds, TooMuchError
 from services.profile.rebuilding.gathering import Gathered, gather
 from services.profile.rebuilding.site import Site
 from services.profile.rebuilding.switching import put_right, right
@@ -131,19 +132,20 @@ class Rebuild:
 
     async def _compare(self, at: Progress) -> None:
         site = self._site
+        bounds = msgspec.structs.replace(site.bounds, events=None)
         last, looked, events = at.last or NOBODY, at.identities, at.events
         async with site.pool.connection() as connection:
             total = await postgres_rebuilds.how_many(connection)
             await connection.commit()
             while True:
-                found = await look(connection, site, self._rulings, last, site.at_once)
+                found = await look(connection, site, self._rulings, last, site.at_once, bounds)
                 if found is None:
                     break
                 last = found.last
-                counts = found.identities, found.gathered.events, found.compared.customers
+                counts = found.identities, found.events, found.compared.customers
                 await postgres_rebuilds.compared(connection, at.id, last, counts, found.compared.differences)
                 await connection.commit()
-                looked, events = looked + found.identities, events + found.gathered.events
+                looked, events = looked + found.identities, events + found.events
                 self._watch("comparing", looked, max(total, looked), events)
             await postgres_rebuilds.enter(connection, at.id, "switching")
 
@@ -196,20 +198,65 @@ class Looked(msgspec.Struct, frozen=True):
 
     last: bytes
     identities: int
-    gathered: Gathered
+    events: int
     compared: Compared
 
 
-async def look(connection: AsyncConnection, site: Site, rulings: Rulings, after: bytes, most: int) -> Looked | None:
-    """Compare the next customers by id with their events, as of one moment; nothing if there are none."""
-    async with connection.transaction():
-        await see_one_moment(connection)
-        turn = await whose_turn(connection, after, most)
-        if not turn:
-            return None
-        gathered = await gather(connection, site.store, site.rules.identity, rulings, {key.hex() for key in turn})
+async def look(
+    connection: AsyncConnection, site: Site, rulings: Rulings, after: bytes, most: int, bounds: Bounds
+) -> Looked | None:
+    """Compare the next customers by id with their events, as of one moment; nothing if there are none.
+
+    If they are too much together, each is compared by itself; whoever is too much alone is passed over as pending.
+    """
+    try:
+        async with connection.transaction():
+            await see_one_moment(connection)
+            turn = await whose_turn(connection, after, most)
+            if not turn:
+                return None
+            gathered = await gather(
+                connection, site.store, site.rules.identity, rulings, {key.hex() for key in turn}, bounds
+            )
+    except TooMuchError:
+        return await _one_by_one(connection, site, rulings, turn, bounds)
+    return await _compared(site, turn[-1], gathered)
+
+
+async def _one_by_one(
+    connection: AsyncConnection, site: Site, rulings: Rulings, turn: Sequence[bytes], bounds: Bounds
+) -> Looked:
+    found = Looked(turn[-1], 0, 0, Compared(0, 0, (), frozenset()))
+    known: set[str] = set()
+    for name in (key.hex() for key in turn):
+        if name in known:  # its region was compared with another's
+            continue
+        try:
+            # Each in a snapshot of its own: together they might take as long as what is too much.
+            async with connection.transaction():
+                await see_one_moment(connection)
+                gathered = await gather(connection, site.store, site.rules.identity, rulings, {name}, bounds)
+        except TooMuchError:
+            found = _and(found, Looked(turn[-1], 0, 0, Compared(0, 1, (), frozenset())))
+        else:
+            known |= gathered.held.identities.keys()
+            found = _and(found, await _compared(site, turn[-1], gathered))
+    return found
+
+
+async def _compared(site: Site, last: bytes, gathered: Gathered) -> Looked:
     rules = site.rules
     found = await asyncio.to_thread(
         compare, gathered.held, gathered.told, rules.identity, rules.stages, rules.published, gathered.unreadable
     )
-    return Looked(turn[-1], len(gathered.held.identities), gathered, found)
+    return Looked(last, len(gathered.held.identities), gathered.events, found)
+
+
+def _and(one: Looked, other: Looked) -> Looked:
+    compared = Compared(
+        one.compared.customers + other.compared.customers,
+        one.compared.pending + other.compared.pending,
+        (*one.compared.differences, *other.compared.differences),
+        one.compared.unlike | other.compared.unlike,
+    )
+    return Looked(one.last, one.identities + other.identities, one.events + other.events, compared)

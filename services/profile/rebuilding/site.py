@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import msgspec
 from psycopg import AsyncConnection
@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from services.profile.domain.identity_rules import IdentityRules
 from services.profile.domain.lifecycle import USUAL, Stages
 from services.profile.ports import CustomerStore
+from services.profile.rebuilding.bounds import MOST_EVENTS, Bounds
 from shared.runtime.clock import Clock
 from shared.runtime.transaction import Transactions
 
@@ -34,7 +35,10 @@ class Rules(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a rebuild works with; `at_once` are the customers that are compared in one transaction."""
+    """What a rebuild works with; `at_once` are the customers that are compared in one transaction.
+
+    `bounds` are those of a check: a rebuild reads all events there are.
+    """
 
     pool: AsyncConnectionPool[AsyncConnection]
     transactions: Transactions
@@ -43,3 +47,4 @@ class Site:
     lanes: int
     clock: Clock
     at_once: int = 500
+    bounds: Bounds = field(default_factory=lambda: Bounds(events=MOST_EVENTS))

@@ -14,6 +14,7 @@ from services.profile.domain.comparing import compare
 from services.profile.domain.mending import mend
 from services.profile.folding import Folded, Folding
 from services.profile.ports import CustomerStore
+from services.profile.rebuilding.bounds import TooMuchError
 from services.profile.rebuilding.gathering import gather
 from services.profile.rebuilding.site import Site
 
@@ -30,9 +31,13 @@ async def right(connection: AsyncConnection, site: Site, rulings: Rulings, who: 
 
     Nothing either if an event of somebody among them cannot be read: writing one moves what is told of the others.
     """
-    async with connection.transaction():
-        await see_one_moment(connection)
-        gathered = await gather(connection, site.store, site.rules.identity, rulings, {who})
+    bounds = msgspec.structs.replace(site.bounds, events=None)
+    try:
+        async with connection.transaction():
+            await see_one_moment(connection)
+            gathered = await gather(connection, site.store, site.rules.identity, rulings, {who}, bounds)
+    except TooMuchError:  # it grew since it was compared
+        return None
     if gathered.unreadable:
         return None
     found = compare(gathered.held, gathered.told, site.rules.identity, site.rules.stages, site.rules.published)
