@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
-import psycopg
 from fastapi import FastAPI
-from psycopg_pool import PoolTimeout
 
 from services.ingest.admin import quarantine_routes, source_routes
 from services.ingest.admin.background import BackgroundReplays
@@ -15,12 +13,12 @@ from services.ingest.admin.doors import connect, new_pool
 from services.ingest.admin.settings import SERVICE, IngestAdminSettings
 from shared.runtime.api import Lifespan, build_api
 from shared.runtime.api_keys import ApiKeys
+from shared.runtime.api_readiness import database_answers
 from shared.runtime.api_server import run_api
-from shared.runtime.health import Failed, Passed, Report
+from shared.runtime.health import Report
 from shared.runtime.schema_revision import history_of, require_current
 from shared.runtime.watchdog import within
 
-LOOK_SECONDS = 2.0
 CLOSE_SECONDS = 5.0
 _DESCRIPTION = "What was refused, by cause; mended, replayed or discarded. Who may send, with which keys."
 
@@ -58,16 +56,8 @@ def build(settings: IngestAdminSettings) -> FastAPI:
             await within(settings.drain_seconds, "stop the replays", replays.close())
             await within(CLOSE_SECONDS, "close the database", asyncio.to_thread(pool.close))
 
-    def look() -> Report:
-        try:
-            with pool.connection(timeout=LOOK_SECONDS) as connection:
-                connection.execute("SELECT 1")
-        except (psycopg.Error, PoolTimeout):
-            return Report((Failed("database", "PostgreSQL does not answer"),))
-        return Report((Passed("database"),))
-
     async def ready() -> Report:
-        return await asyncio.to_thread(look)
+        return Report((await asyncio.to_thread(database_answers, pool),))
 
     return application(settings.keys, ready, lifespan)
 

@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
-import psycopg
 from fastapi import FastAPI
-from psycopg_pool import PoolTimeout
 
 from services.profile.adapters.rule_files import identity_rules, lifecycle_stages
 from services.profile.query import deciding, routes
@@ -18,13 +16,13 @@ from services.profile.query.settings import SERVICE, ProfileApiSettings
 from services.profile.settings import RulesSettings, StagesSettings
 from shared.runtime.api import Lifespan, build_api
 from shared.runtime.api_keys import ApiKeys
+from shared.runtime.api_readiness import database_answers
 from shared.runtime.api_server import run_api
-from shared.runtime.health import Failed, Passed, Report
+from shared.runtime.health import Report
 from shared.runtime.schema_revision import history_of, require_current
 from shared.runtime.settings import settings_for
 from shared.runtime.watchdog import within
 
-LOOK_SECONDS = 2.0
 CLOSE_SECONDS = 5.0
 _DESCRIPTION = "Customers: all that is known of one, what it was made of, and who is known by a name or an address."
 
@@ -64,16 +62,8 @@ def compose(settings: ProfileApiSettings) -> FastAPI:
             await within(settings.drain_seconds, "stop drawing terms", task)
             await within(CLOSE_SECONDS, "close the database", asyncio.to_thread(pool.close))
 
-    def look() -> Report:
-        try:
-            with pool.connection(timeout=LOOK_SECONDS) as connection:
-                connection.execute("SELECT 1")
-        except (psycopg.Error, PoolTimeout):
-            return Report((Failed("database", "PostgreSQL does not answer"),))
-        return Report((Passed("database"), drawing.check()))
-
     async def ready() -> Report:
-        return await asyncio.to_thread(look)
+        return Report((await asyncio.to_thread(database_answers, pool), drawing.check()))
 
     return application(settings.keys, ready, lifespan)
 
