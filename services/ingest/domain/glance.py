@@ -23,7 +23,7 @@ from services.ingest.domain.identities import LONGEST, NOBODY
 from services.ingest.domain.limits import DEEPEST, MOST_MEMBERS
 from services.ingest.domain.problems import Problem
 from services.ingest.domain.shapes.items import LARGEST_EVENT
-from services.ingest.domain.shapes.segment import ALONE, BATCHES, Batch, Text, too_much
+from services.ingest.domain.shapes.segment import ALONE, BATCHES, Batch, Head, too_much
 from services.ingest.domain.sources import Source, Strictness
 from services.ingest.domain.times import AHEAD, EPOCH
 from shared.contracts import catalogue, vocabulary
@@ -48,25 +48,11 @@ _BATCH = b'"batch"'
 Objects = dict[str, Any]
 
 
-class Call(msgspec.Struct, gc=False, rename="camel"):
+class Call(Head, gc=False, rename="camel"):
     """A call as reading would have it, but for what it says: that is an object already, or nothing."""
 
-    type: str | None = None
-    event: str | None = None
-    name: str | None = None
-    category: str | None = None
-    user_id: Text = None
-    anonymous_id: Text = None
-    previous_id: Text = None
-    group_id: Text = None
-    message_id: str | None = None
-    timestamp: datetime | None = None
-    original_timestamp: datetime | None = None
-    sent_at: datetime | None = None
-    properties: Objects = {}
-    traits: Objects = {}
-    context: msgspec.Raw = NOTHING
-    batch: msgspec.Raw = ALONE
+    properties: Objects = msgspec.field(default_factory=dict)
+    traits: Objects = msgspec.field(default_factory=dict)
 
 
 class _Calls(msgspec.Struct, gc=False):

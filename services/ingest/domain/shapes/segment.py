@@ -17,8 +17,8 @@ Text = str | int | None
 ALONE = msgspec.Raw(b"")
 
 
-class Call(msgspec.Struct, gc=False, rename="camel"):
-    """A call as it is sent, before anything of it is checked but the types of its members."""
+class Head(msgspec.Struct, gc=False, rename="camel"):
+    """A call but for what it says, before anything of it is checked but the types of its members."""
 
     type: str | None = None
     event: str | None = None
@@ -32,10 +32,15 @@ class Call(msgspec.Struct, gc=False, rename="camel"):
     timestamp: datetime | None = None
     original_timestamp: datetime | None = None
     sent_at: datetime | None = None
-    properties: msgspec.Raw = NOTHING
-    traits: msgspec.Raw = NOTHING
     context: msgspec.Raw = NOTHING
     batch: msgspec.Raw = ALONE
+
+
+class Call(Head, gc=False, rename="camel"):
+    """A call as it is sent; what it says is read by its kind."""
+
+    properties: msgspec.Raw = NOTHING
+    traits: msgspec.Raw = NOTHING
 
 
 class _Context(msgspec.Struct, gc=False):
