@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.profile.domain.identity_rules import IdentityRules
-from services.profile.handlers import ProfileHandler
 from shared.contracts.interactions import Interaction
-from shared.runtime.errors import StaleStateError
-from shared.runtime.records import PlainRecord, Record
+from shared.runtime.records import PlainRecord
 from tests import oracle_people
 from tests.property.services.profile import histories
 from tests.property.services.profile.crowds import crowds
@@ -21,8 +19,8 @@ from tests.property.services.profile.oracle_held import expected, holds, parted
 from tests.property.services.profile.plain_rules import decisions, plainly
 from tests.property.services.profile.strategies import interaction, record
 from tests.unit.services.profile.identity_book import IdentityBook
-from tests.unit.services.profile.in_memory import InMemoryCustomers, apply, new_handler
-from tests.unit.services.profile.topic_reader import CustomersRead
+from tests.unit.services.profile.in_memory import InMemoryCustomers, new_handler
+from tests.unit.services.profile.topic_reader import CustomersRead, commit
 
 
 def values_of(steps: Sequence[Step]) -> list[bytes]:
@@ -56,19 +54,6 @@ def test_who_is_who_by_summaries_is_what_the_oracle_says_of_all_links(
     found = oracle_people.whose(values_of(history), plainly(rules), decisions(history))
     groups = {frozenset(name for name in found if found[name] == customer) for customer in found.values()}
     assert book.groups() == groups
-
-
-async def commit(handler: ProfileHandler, batch: Sequence[Record], topic: CustomersRead) -> None:
-    """Apply a batch; what is stale is redone on what is there now."""
-    for _ in range(2):
-        try:
-            _, published = await apply(handler, batch)
-        except StaleStateError:
-            handler.forget()
-        else:
-            topic.take(published)
-            return
-    raise AssertionError("a batch was stale twice with nobody else at work")
 
 
 @given(crowds, histories.rules, st.randoms(use_true_random=False), st.sampled_from([0, 3, 1000]))

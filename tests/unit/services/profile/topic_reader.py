@@ -1,14 +1,17 @@
 """What a consumer makes of the topic of customers, and what the rows hold: both as canonical JSON by customer."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from services.profile.domain.record import record_of
 from services.profile.domain.state import State
+from services.profile.handlers import ProfileHandler
 from shared.contracts.codec import canonical
 from shared.contracts.topics import CUSTOMERS
+from shared.runtime.errors import StaleStateError
 from shared.runtime.handler import Message, Publication
-from tests.unit.services.profile.in_memory import InMemoryCustomers
+from shared.runtime.records import Record
+from tests.unit.services.profile.in_memory import InMemoryCustomers, apply
 
 
 class CustomersRead:
@@ -70,6 +73,19 @@ def _without_memberships(value: bytes) -> bytes:
         return value
     _, _, rest = tail.partition(b"}")
     return head + rest
+
+
+async def commit(handler: ProfileHandler, batch: Sequence[Record], topic: CustomersRead) -> None:
+    """Apply a batch and read what it publishes; what is stale is redone on what is there now."""
+    for _ in range(2):
+        try:
+            _, published = await apply(handler, batch)
+        except StaleStateError:
+            handler.forget()
+        else:
+            topic.take(published)
+            return
+    raise AssertionError("a batch was stale twice with nobody else at work")
 
 
 async def customers_of(store: InMemoryCustomers) -> dict[str, bytes]:
